@@ -1,0 +1,254 @@
+"""Interfaces: what parts promise one another, and the errors they raise for it.
+
+An interface stands here only where there are two providers. Methods return Deferreds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.web.iweb import IBodyProducer
+from zope.interface import Attribute, Interface
+
+
+@frozen
+class FileStat:
+    """What a driver knows about a path.
+
+    Attributes:
+        path: The path asked for.
+        is_directory: Whether it has children instead of content.
+        size: The content's length in bytes; 0 for a directory.
+        modified: When the content was last written, in seconds since the epoch, UTC.
+    """
+
+    path: str
+    is_directory: bool
+    size: int
+    modified: float
+
+
+class StorageError(Exception):
+    """A driver could not do what it was asked for."""
+
+
+class PathError(StorageError):
+    """A driver could not do something with one path.
+
+    Attributes:
+        path: The path.
+        driver: The driver's name.
+    """
+
+    _problem = "cannot use"
+
+    def __init__(self, path: str, driver: str) -> None:
+        """Name the path and the driver."""
+        super().__init__(f"{driver}: {self._problem}: {path}")
+        self.path = path
+        self.driver = driver
+
+
+class PathNotFound(PathError):
+    """Nothing is at the path."""
+
+    _problem = "path not found"
+
+
+class InvalidPath(PathError):
+    """The path is none: it lies outside ``(/[A-Za-z0-9._-]+)+`` (see IStorageDriver)."""
+
+    _problem = "invalid path"
+
+
+class PathBusy(PathError):
+    """Another writer has the path open, here or in another process."""
+
+    _problem = "another writer is at work on"
+
+
+class InvalidOffset(PathError):
+    """An offset lies outside the content.
+
+    Attributes:
+        offset: The offset asked for, in bytes.
+    """
+
+    _problem = "invalid offset in"
+
+    def __init__(self, path: str, driver: str, offset: int) -> None:
+        """Name the path, the driver and the offset."""
+        super().__init__(path, driver)
+        self.offset = offset
+
+
+class StorageFull(StorageError):
+    """There is no room for more (disk or quota)."""
+
+
+class IStorageDriver(Interface):
+    """A tree of files somewhere.
+
+    A path is absolute: one or more segments of ASCII letters, digits, ``.``, ``_`` and
+    ``-``, each after a ``/``, none of them ``.`` or ``..``. ``/`` alone is the root: it
+    can be listed and asked for, never written. Every method fails with ``InvalidPath``
+    for anything else, before it touches the store.
+
+    A directory exists while something lies below it; drivers may keep empty ones.
+    Readers never see half of a ``put_content`` or a ``commit``: they get the old
+    content or the new one, whole. What a Deferred has confirmed is durable: it outlives
+    a crash of the process and of the machine.
+
+    Cancelling any Deferred returned here is safe at any time: the work is undone or
+    completed, never left half visible, and nothing stays open.
+
+    ``txregistry.testing.drivers.DriverContract`` is this text as tests.
+    """
+
+    name = Attribute("The driver's name, for logs and errors: ``filesystem`` (str).")
+
+    def get_content(path: str) -> Deferred[bytes]:
+        """Read a small file whole.
+
+        Returns:
+            Its content. Fails with ``PathNotFound`` (also for a directory).
+        """
+
+    def put_content(path: str, content: bytes) -> Deferred[None]:
+        """Write a small file whole, over what was there; create directories as needed.
+
+        Atomic and durable. Repeating is harmless.
+        """
+
+    def open_reader(
+        path: str, offset: int = 0, length: int | None = None
+    ) -> Deferred[IBodyProducer]:
+        """Open a file for streaming.
+
+        Args:
+            path: The file.
+            offset: The first byte wanted, from 0 to the size (the size itself: empty).
+            length: How many bytes at the most; None: up to the end.
+
+        Returns:
+            A source whose ``length`` is exact. It holds a resource until it is
+            produced to the end or ``stopProducing`` is called, also when it never
+            started. After ``stopProducing`` its Deferred fails with
+            ``CancelledError``; cancelling that Deferred stops it too.
+            Fails with ``PathNotFound``, or ``InvalidOffset`` (negative, or beyond
+            the size).
+        """
+
+    def open_writer(path: str, append: bool = False) -> Deferred[IFileWriter]:
+        """Open a file for streaming into it.
+
+        Args:
+            path: The file.
+            append: Go on behind what is there, written earlier by any process
+                (``PathNotFound`` if nothing is). False: begin anew.
+
+        Returns:
+            The writer. Fails with ``PathBusy`` while another one is open for the path,
+            where the driver can know that.
+        """
+
+    def stat(path: str) -> Deferred[FileStat]:
+        """Ask about a path. Fails with ``PathNotFound``."""
+
+    def list_children(
+        path: str, after: str = "", limit: int | None = None
+    ) -> Deferred[list[str]]:
+        """List the names directly below a directory, sorted by bytes.
+
+        Args:
+            path: The directory; ``/`` for the root.
+            after: Only names strictly behind this one, which need not exist.
+            limit: How many at the most; None: all.
+
+        Returns:
+            Names (single segments, not paths). Files that the driver itself keeps
+            (temporary ones) are not among them. Fails with ``PathNotFound``; the root
+            of an empty store is an empty list, and a file is ``PathNotFound``.
+        """
+
+    def move(source: str, destination: str) -> Deferred[None]:
+        """Move a file to another path, over what is there. Atomic and durable.
+
+        Fails with ``PathNotFound`` if there is no such file, and then nothing changed.
+        """
+
+    def delete(path: str) -> Deferred[None]:
+        """Delete a file, or a directory and all below it. Durable.
+
+        Fails with ``PathNotFound``, so repeating says that it is done already.
+        """
+
+    def redirect_url(path: str, method: str, lifetime: float) -> Deferred[str | None]:
+        """Name a URL at which a client may get a file from the store itself.
+
+        Args:
+            path: The file; it need not exist.
+            method: ``GET`` or ``HEAD``.
+            lifetime: For how many seconds the URL is to be good.
+
+        Returns:
+            The URL; None: the driver has no such thing.
+        """
+
+
+class IFileWriter(IConsumer):
+    """A file being written. Exactly one of close, commit and cancel ends it.
+
+    ``write`` may raise ``StorageError`` (``StorageFull`` among them); after that only
+    ``close`` and ``cancel`` make sense. A writer pauses a registered producer when it
+    holds more than it should.
+    """
+
+    size = Attribute("Bytes in the file so far, those before this session too (int).")
+
+    def close() -> Deferred[None]:
+        """Stop for now, keeping what was written for a later ``append``.
+
+        The file is visible to ``stat`` at its size; it need not be durable.
+        """
+
+    def commit() -> Deferred[None]:
+        """Stop for good. The file has all its bytes, durably."""
+
+    def cancel() -> Deferred[None]:
+        """Stop and delete the file. Harmless if it is gone."""
+
+
+class IStorageDriverFactory(Interface):
+    """Makes drivers of one kind; entry points of group ``txregistry.storage`` name one."""
+
+    def make_driver(reactor: Any, options: Mapping[str, Any]) -> IStorageDriver:
+        """Make a driver.
+
+        Args:
+            reactor: Gives time and threads.
+            options: What stands under ``storage.<name>`` in the configuration: JSON
+                values.
+
+        Raises:
+            InvalidOption: An option is missing, unknown or wrong.
+        """
+
+
+class InvalidOption(Exception):
+    """An option in the configuration is not right.
+
+    Attributes:
+        key: The option's path below the section, dotted: ``rootdirectory``.
+        problem: What is wrong with it, for the person who wrote it.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Name the option and the problem."""
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem

@@ -1,0 +1,56 @@
+"""Digests: content addresses (OCI image-spec, descriptor: Digests)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from attrs import frozen
+
+from txregistry.oci.errors import DigestInvalid
+
+CANONICAL: Final = "sha256"
+
+_ENCODED: Final = {
+    "sha256": re.compile("[0-9a-f]{64}"),
+    "sha384": re.compile("[0-9a-f]{96}"),
+    "sha512": re.compile("[0-9a-f]{128}"),
+}
+
+ALGORITHMS: Final = frozenset(_ENCODED)
+
+
+@frozen(order=True)
+class Digest:
+    """An algorithm and what it made of a content.
+
+    Attributes:
+        algorithm: One of ``ALGORITHMS``.
+        encoded: Lower-case hexadecimal of the algorithm's length.
+    """
+
+    algorithm: str
+    encoded: str
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Read ``<algorithm>:<encoded>``.
+
+        Raises:
+            DigestInvalid: It is malformed, or of an algorithm that is not supported.
+        """
+        algorithm, colon, encoded = text.partition(":")
+        pattern = _ENCODED.get(algorithm)
+        if not colon or pattern is None or pattern.fullmatch(encoded) is None:
+            raise DigestInvalid(text, message="invalid or unsupported digest")
+        return cls(algorithm, encoded)
+
+    @classmethod
+    def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
+        """Compute a content's digest."""
+        return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
+
+    def __str__(self) -> str:
+        """Return ``<algorithm>:<encoded>``."""
+        return f"{self.algorithm}:{self.encoded}"
