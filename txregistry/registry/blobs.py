@@ -1,0 +1,124 @@
+"""Blobs: content by digest, and the links that make it part of a repository."""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.web.iweb import IBodyProducer
+
+from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import BlobUnknown
+from txregistry.oci.names import Name
+from txregistry.registry import links
+from txregistry.registry.layout import RepositoryLayout, blob_data
+
+
+@frozen
+class Blob:
+    """A blob that a repository holds.
+
+    Attributes:
+        digest: What it was asked for by.
+        path: Where its content lies in the store.
+        size: Its length in bytes.
+    """
+
+    digest: Digest
+    path: str
+    size: int
+
+
+class Blobs:
+    """The blobs of one repository."""
+
+    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
+        """Take the store and the repository's paths."""
+        self._driver = driver
+        self._layout = layout
+
+    async def find(self, digest: Digest) -> Blob:
+        """Find a blob in the repository.
+
+        Raises:
+            BlobUnknown: The repository does not link it, or its content is gone.
+        """
+        target = await links.read(self._driver, self._layout.layer_link(digest))
+        if target is None:
+            raise BlobUnknown(str(digest))
+        return await self._content(digest, target)
+
+    async def holds(self, digest: Digest) -> bool:
+        """Say whether the repository holds a blob."""
+        try:
+            await self.find(digest)
+        except BlobUnknown:
+            return False
+        return True
+
+    async def open(
+        self, blob: Blob, offset: int = 0, length: int | None = None
+    ) -> IBodyProducer:
+        """Open a blob that was found.
+
+        Args:
+            blob: What ``find`` returned.
+            offset: The first byte wanted.
+            length: How many bytes; None: all that follow.
+
+        Raises:
+            BlobUnknown: It went away in the meantime.
+        """
+        try:
+            return await self._driver.open_reader(blob.path, offset, length)
+        except PathNotFound:
+            raise BlobUnknown(str(blob.digest)) from None
+
+    async def redirect_url(self, blob: Blob, method: str, lifetime: float) -> str | None:
+        """Name a URL at which the store itself serves a blob; see IStorageDriver."""
+        return await self._driver.redirect_url(blob.path, method, lifetime)
+
+    async def link(self, digest: Digest) -> None:
+        """Make a blob whose content is in the store part of the repository."""
+        await links.write(self._driver, self._layout.layer_link(digest), digest)
+
+    async def unlink(self, digest: Digest) -> None:
+        """Take a blob out of the repository; its content stays (end-10).
+
+        Raises:
+            BlobUnknown: The repository does not hold it.
+        """
+        try:
+            await self._driver.delete(self._layout.layer_link(digest))
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
+
+    async def mount(self, digest: Digest, source: Name | None) -> Blob | None:
+        """Take over a blob that another repository holds (end-11).
+
+        Args:
+            digest: The blob.
+            source: The repository that is said to hold it; None: any may.
+
+        Returns:
+            The blob, linked here now; None if it is not there to be taken.
+        """
+        try:
+            if source is None:
+                blob = await self._content(digest, digest)
+            else:
+                other = Blobs(self._driver, RepositoryLayout(source))
+                blob = await other.find(digest)
+        except BlobUnknown:
+            return None
+        target = await links.read(self._driver, self._layout.layer_link(digest))
+        if target is None:
+            await self.link(digest)
+        return blob
+
+    async def _content(self, digest: Digest, target: Digest) -> Blob:
+        path = blob_data(target)
+        try:
+            found = await self._driver.stat(path)
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
+        return Blob(digest, path, found.size)

@@ -1,0 +1,105 @@
+"""Tags: names that point to manifests."""
+
+from __future__ import annotations
+
+from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
+from txregistry.oci.names import Tag
+from txregistry.registry import links
+from txregistry.registry.layout import RepositoryLayout
+
+
+class Tags:
+    """The tags of one repository."""
+
+    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
+        """Take the store and the repository's paths."""
+        self._driver = driver
+        self._layout = layout
+
+    async def resolve(self, tag: Tag) -> Digest:
+        """Return the digest of the manifest that a tag points to.
+
+        Raises:
+            ManifestUnknown: There is no such tag.
+        """
+        digest = await links.read(self._driver, self._layout.tag_link(tag))
+        if digest is None:
+            raise ManifestUnknown({"name": str(self._layout.name), "tag": str(tag)})
+        return digest
+
+    async def point(self, tag: Tag, digest: Digest) -> None:
+        """Make a tag point to a manifest, wherever it pointed before."""
+        index = self._layout.tag_index_link(tag, digest)
+        await links.write(self._driver, index, digest)
+        await links.write(self._driver, self._layout.tag_link(tag), digest)
+
+    async def delete(self, tag: Tag) -> None:
+        """Delete a tag; the manifest stays (end-9).
+
+        Raises:
+            ManifestUnknown: There is no such tag.
+        """
+        try:
+            await self._driver.delete(self._layout.tag_link(tag))
+            await self._driver.delete(self._layout.tag(tag))
+        except PathNotFound:
+            detail = {"name": str(self._layout.name), "tag": str(tag)}
+            raise ManifestUnknown(detail) from None
+
+    async def list(self, after: str = "", limit: int | None = None) -> list[str]:
+        """List tags, sorted by bytes (end-8a, end-8b).
+
+        Args:
+            after: Only tags strictly behind this one, which need not exist.
+            limit: How many at the most; None: all.
+
+        Raises:
+            NameUnknown: There is no such repository.
+        """
+        found: list[str] = []
+        while limit is None or len(found) < limit:
+            names = await self._names(after, limit)
+            for name in names:
+                if await self._exists(name):
+                    found.append(name)
+            if limit is None or len(names) < limit:
+                break
+            after = names[-1]
+        return found[:limit]
+
+    async def pointing_to(self, digest: Digest) -> list[Tag]:
+        """List the tags that point to a manifest now. Reads every tag's link."""
+        try:
+            names = await self._driver.list_children(self._layout.tags)
+        except PathNotFound:
+            return []
+        tags = [Tag(name) for name in names]
+        return [
+            tag
+            for tag in tags
+            if await links.read(self._driver, self._layout.tag_link(tag)) == digest
+        ]
+
+    async def _names(self, after: str, limit: int | None) -> list[str]:
+        try:
+            return await self._driver.list_children(self._layout.tags, after, limit)
+        except PathNotFound:
+            await self._require_repository()
+            return []
+
+    async def _require_repository(self) -> None:
+        try:
+            await self._driver.stat(self._layout.manifests)
+        except PathNotFound:
+            raise NameUnknown({"name": str(self._layout.name)}) from None
+
+    async def _exists(self, name: str) -> bool:
+        # A crash inside a push, or a deletion by the Go registry that was cut off, can
+        # leave a tag's folder without the link that makes it a tag.
+        try:
+            await self._driver.stat(self._layout.tag_link(Tag.parse(name)))
+        except (PathNotFound, TagInvalid):
+            return False
+        return True
