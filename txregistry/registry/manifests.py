@@ -1,0 +1,142 @@
+"""Manifests: what a repository's tags and digests stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+from txregistry.deferreds import shielded
+from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
+from txregistry.oci.manifests import Manifest
+from txregistry.oci.names import Tag
+from txregistry.registry import links
+from txregistry.registry.blobs import Blobs
+from txregistry.registry.layout import RepositoryLayout, blob_data
+from txregistry.registry.referrers import Referrers
+from txregistry.registry.rules import ManifestRules
+from txregistry.registry.tags import Tags
+
+
+class Manifests:
+    """The manifests of one repository."""
+
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        layout: RepositoryLayout,
+        blobs: Blobs,
+        tags: Tags,
+        referrers: Referrers,
+        rules: ManifestRules,
+    ) -> None:
+        """Take the store, the repository's paths and its other nouns."""
+        self._driver = driver
+        self._layout = layout
+        self._blobs = blobs
+        self._tags = tags
+        self._referrers = referrers
+        self._rules = rules
+
+    async def resolve(self, tag_or_digest: Tag | Digest) -> Digest:
+        """Return the digest that a tag points to, or the digest itself.
+
+        Raises:
+            ManifestUnknown: There is no such tag.
+        """
+        if isinstance(tag_or_digest, Digest):
+            return tag_or_digest
+        return await self._tags.resolve(tag_or_digest)
+
+    async def get(self, digest: Digest) -> Manifest:
+        """Return a manifest (end-3).
+
+        Raises:
+            ManifestUnknown: The repository does not hold it.
+            ManifestInvalid: What lies there is none that this version knows.
+        """
+        target = await self._target(digest)
+        if target is None:
+            raise self._unknown(digest)
+        try:
+            content = await self._driver.get_content(blob_data(target))
+        except PathNotFound:
+            raise self._unknown(digest) from None
+        return Manifest.parse(content)
+
+    async def holds(self, digest: Digest) -> bool:
+        """Say whether the repository holds a manifest."""
+        return await self._target(digest) is not None
+
+    async def put(
+        self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
+    ) -> None:
+        """Store a manifest and make tags point to it (end-7a, end-7b).
+
+        Once it has begun to write it goes on to the end, also if the caller leaves.
+
+        Args:
+            manifest: The manifest, as its bytes were pushed.
+            digest: What it is to be known by; must be that of its content.
+            tags: The tags; none: it is known by its digest only.
+
+        Raises:
+            DigestInvalid: The digest is not the content's.
+            Several: It names what the repository lacks, or what it must not name.
+            Denied: Policy does not take it.
+        """
+        if Digest.of(manifest.content, digest.algorithm) != digest:
+            raise DigestInvalid(str(digest))
+        await self._rules.check(manifest, self._blobs.holds, self.holds)
+        await shielded(Deferred.fromCoroutine(self._store(manifest, digest, tags)))
+
+    async def delete(self, digest: Digest) -> None:
+        """Take a manifest out of the repository, and every tag that points to it.
+
+        Raises:
+            ManifestUnknown: The repository does not hold it.
+        """
+        if await self._target(digest) is None:
+            raise self._unknown(digest)
+        await shielded(Deferred.fromCoroutine(self._remove(digest)))
+
+    async def _store(
+        self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
+    ) -> None:
+        # Data, then what leads to it: a crash leaves garbage, never a dangling link.
+        data = blob_data(digest)
+        if not await self._is_there(data, len(manifest.content)):
+            await self._driver.put_content(data, manifest.content)
+        await self._referrers.record(manifest, digest)
+        await links.write(self._driver, self._layout.revision_link(digest), digest)
+        for tag in tags:
+            await self._tags.point(tag, digest)
+
+    async def _remove(self, digest: Digest) -> None:
+        for tag in await self._tags.pointing_to(digest):
+            try:
+                await self._tags.delete(tag)
+            except ManifestUnknown:
+                pass  # somebody else deleted it at the same time
+        try:
+            await self._referrers.forget(await self.get(digest), digest)
+        except (ManifestUnknown, ManifestInvalid):
+            pass  # nothing that could have a subject
+        try:
+            await self._driver.delete(self._layout.revision_link(digest))
+        except PathNotFound:
+            raise self._unknown(digest) from None
+
+    async def _is_there(self, path: str, size: int) -> bool:
+        try:
+            return (await self._driver.stat(path)).size == size
+        except PathNotFound:
+            return False
+
+    async def _target(self, digest: Digest) -> Digest | None:
+        return await links.read(self._driver, self._layout.revision_link(digest))
+
+    def _unknown(self, digest: Digest) -> ManifestUnknown:
+        return ManifestUnknown({"name": str(self._layout.name), "digest": str(digest)})

@@ -1,0 +1,150 @@
+"""Referrers: the manifests that point at a subject (spec: Listing Referrers).
+
+Each push of a manifest with a subject keeps that manifest's descriptor below the
+subject's digest. Manifests that were pushed to a registry without the referrers API
+are found through the index that clients kept for it under the referrers tag.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from attrs import frozen
+
+from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
+from txregistry.oci.manifests import Descriptor, Manifest
+from txregistry.oci.names import Tag
+from txregistry.registry import links
+from txregistry.registry.layout import RepositoryLayout, blob_data
+from txregistry.registry.tags import Tags
+
+# "Client and registry implementations SHOULD expect to be able to support manifest
+# pushes of at least 4 megabytes": an answer is a manifest too.
+LARGEST_PAGE: Final = 4 * 1024 * 1024 - 4096
+
+
+@frozen
+class Page:
+    """Some of the referrers of a subject.
+
+    Attributes:
+        descriptors: The referrers, in the order of their digests.
+        last: Behind which digest the next page goes on; None: there is none.
+    """
+
+    descriptors: list[Descriptor]
+    last: str | None
+
+
+class Referrers:
+    """The referrers of one repository's manifests."""
+
+    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
+        """Take the store and the repository's paths."""
+        self._driver = driver
+        self._layout = layout
+
+    async def record(self, manifest: Manifest, digest: Digest) -> None:
+        """Keep a manifest's descriptor below its subject, if it has one."""
+        if manifest.subject is None:
+            return
+        path = self._layout.referrer(manifest.subject.digest, digest)
+        descriptor = json.dumps(manifest.referrer(digest).to_json())
+        await self._driver.put_content(path, descriptor.encode())
+
+    async def forget(self, manifest: Manifest, digest: Digest) -> None:
+        """Take a manifest's descriptor away from below its subject."""
+        if manifest.subject is None:
+            return
+        try:
+            path = self._layout.referrer(manifest.subject.digest, digest)
+            await self._driver.delete(path)
+        except PathNotFound:
+            pass
+
+    async def list(
+        self, subject: Digest, artifact_type: str | None, after: str, limit: int
+    ) -> Page:
+        """List the manifests that point at a subject, which need not exist itself.
+
+        Args:
+            subject: The digest pointed at.
+            artifact_type: Only referrers of this kind; None: all.
+            after: Only referrers whose digest's text is strictly behind this.
+            limit: How many at the most, 1 or more.
+        """
+        found: list[Descriptor] = []
+        size = 0
+        for digest in await self._candidates(subject):
+            if str(digest) <= after:
+                continue
+            descriptor = await self._descriptor(subject, digest)
+            if descriptor is None:
+                continue
+            if artifact_type not in (None, descriptor.artifact_type):
+                continue
+            size += len(json.dumps(descriptor.to_json()))
+            if found and (len(found) == limit or size > LARGEST_PAGE):
+                return Page(found, str(found[-1].digest))
+            found.append(descriptor)
+        return Page(found, None)
+
+    async def _candidates(self, subject: Digest) -> list[Digest]:
+        recorded = await self._recorded(subject)
+        tagged = await self._tagged(subject)
+        return sorted(recorded | tagged, key=str)
+
+    async def _recorded(self, subject: Digest) -> set[Digest]:
+        folder = self._layout.referrers(subject)
+        found = set()
+        for algorithm in await self._children(folder):
+            for encoded in await self._children(f"{folder}/{algorithm}"):
+                found.add(Digest(algorithm, encoded))
+        return found
+
+    async def _children(self, folder: str) -> list[str]:
+        try:
+            return await self._driver.list_children(folder)
+        except PathNotFound:
+            return []
+
+    async def _tagged(self, subject: Digest) -> set[Digest]:
+        try:
+            tag = referrers_tag(subject)
+            digest = await Tags(self._driver, self._layout).resolve(tag)
+        except ManifestUnknown:
+            return set()
+        index = await self._manifest(digest)
+        return set() if index is None else {each.digest for each in index.manifests}
+
+    async def _descriptor(self, subject: Digest, digest: Digest) -> Descriptor | None:
+        if await links.read(self._driver, self._layout.revision_link(digest)) is None:
+            return None  # deleted since, perhaps by a registry without this API
+        try:
+            path = self._layout.referrer(subject, digest)
+            content = await self._driver.get_content(path)
+            return Descriptor.parse(json.loads(content), "descriptor")
+        except (PathNotFound, ValueError, ManifestInvalid):
+            pass
+        manifest = await self._manifest(digest)
+        if manifest is None or manifest.subject is None:
+            return None
+        if manifest.subject.digest != subject:
+            return None
+        return manifest.referrer(digest)
+
+    async def _manifest(self, digest: Digest) -> Manifest | None:
+        try:
+            return Manifest.parse(await self._driver.get_content(blob_data(digest)))
+        except (PathNotFound, ManifestInvalid, DigestInvalid):
+            return None
+
+
+def referrers_tag(subject: Digest) -> Tag:
+    """Return the tag under which clients kept referrers (Referrers Tag Schema)."""
+    text = f"{subject.algorithm[:32]}-{subject.encoded[:64]}"
+    return Tag(re.sub("[^a-zA-Z0-9._-]", "-", text))

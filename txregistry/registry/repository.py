@@ -1,0 +1,63 @@
+"""Repository: the nouns bound to one name; and the registry that hands them out."""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.interfaces import IStorageDriver
+from txregistry.oci.names import Name
+from txregistry.registry.blobs import Blobs
+from txregistry.registry.catalog import Catalog
+from txregistry.registry.layout import RepositoryLayout
+from txregistry.registry.manifests import Manifests
+from txregistry.registry.referrers import Referrers
+from txregistry.registry.rules import ManifestRules
+from txregistry.registry.tags import Tags
+from txregistry.registry.uploads import Uploads
+
+
+@frozen
+class Repository:
+    """One named scope of the registry.
+
+    Attributes:
+        name: Its name.
+        blobs: Its blobs.
+        manifests: Its manifests.
+        tags: Its tags.
+        uploads: Its upload sessions.
+        referrers: What points at its manifests.
+    """
+
+    name: Name
+    blobs: Blobs
+    manifests: Manifests
+    tags: Tags
+    uploads: Uploads
+    referrers: Referrers
+
+
+class Registry:
+    """All repositories on one store."""
+
+    def __init__(
+        self, driver: IStorageDriver, clock: IReactorTime, rules: ManifestRules
+    ) -> None:
+        """Take the store, where time is from, and the rules for manifests."""
+        self._driver = driver
+        self._clock = clock
+        self._rules = rules
+        self.catalog = Catalog(driver)
+
+    def repository(self, name: Name) -> Repository:
+        """Return the repository of a name, whether it exists or not."""
+        layout = RepositoryLayout(name)
+        blobs = Blobs(self._driver, layout)
+        tags = Tags(self._driver, layout)
+        referrers = Referrers(self._driver, layout)
+        manifests = Manifests(
+            self._driver, layout, blobs, tags, referrers, self._rules
+        )
+        uploads = Uploads(self._driver, layout, blobs, self._clock)
+        return Repository(name, blobs, manifests, tags, uploads, referrers)

@@ -1,0 +1,121 @@
+"""Rules: what a manifest must keep to so that a repository takes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import (
+    Denied,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    RegistryError,
+    Several,
+)
+from txregistry.oci.manifests import Descriptor, Manifest
+
+Holds = Callable[[Digest], Awaitable[bool]]
+
+
+@frozen
+class ManifestRules:
+    """Rules for manifests.
+
+    Attributes:
+        sparse: Whether a manifest may name blobs and manifests that are not here.
+        platforms: Which children of an index must be here: pairs of architecture and
+            operating system; None: all of them.
+        allowed_urls: A layer that is not to be here must name only URLs in which one
+            of these is found; none given: no URL is allowed.
+        denied_urls: And none in which one of these is found.
+        check_urls: Whether URLs are looked at at all.
+        classes: The classes of artifact that are taken (``image``, ``plugin``); empty:
+            all.
+    """
+
+    sparse: bool = False
+    platforms: frozenset[tuple[str, str]] | None = None
+    allowed_urls: tuple[re.Pattern[str], ...] = ()
+    denied_urls: tuple[re.Pattern[str], ...] = ()
+    check_urls: bool = True
+    classes: frozenset[str] = field(default=frozenset())
+
+    async def check(
+        self, manifest: Manifest, holds_blob: Holds, holds_manifest: Holds
+    ) -> None:
+        """Check a manifest that is being pushed.
+
+        Args:
+            manifest: The manifest.
+            holds_blob: Says whether the repository holds a blob.
+            holds_manifest: Says whether it holds a manifest.
+
+        Raises:
+            Denied: It is of a class that is not taken.
+            Several: All that is wrong with what it names.
+        """
+        self._check_class(manifest)
+        wrong = list(self._wrong_urls(manifest))
+        if not self.sparse:
+            wrong += await _missing(manifest.required_blobs(), holds_blob)
+            wrong += await _missing(self._required_children(manifest), holds_manifest)
+        if wrong:
+            raise Several(wrong)
+
+    def _check_class(self, manifest: Manifest) -> None:
+        if not self.classes or manifest.config is None:
+            return
+        artifact_class = manifest.artifact_class()
+        if artifact_class not in self.classes:
+            what = artifact_class or manifest.config.media_type
+            raise Denied({"class": what}, message=f"registry does not take class {what}")
+
+    def _wrong_urls(self, manifest: Manifest) -> list[RegistryError]:
+        if not self.check_urls:
+            return []
+        return [
+            ManifestInvalid(
+                {"digest": str(layer.digest), "url": url},
+                message=f"a layer names a URL that is not allowed: {url}",
+            )
+            for layer in manifest.layers
+            for url in layer.urls
+            if not self._is_allowed(url)
+        ]
+
+    def _is_allowed(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return (
+            parts.scheme in ("http", "https")
+            and not parts.fragment
+            and any(pattern.search(url) for pattern in self.allowed_urls)
+            and not any(pattern.search(url) for pattern in self.denied_urls)
+        )
+
+    def _required_children(self, manifest: Manifest) -> tuple[Descriptor, ...]:
+        if self.platforms is None:
+            return manifest.manifests
+        return tuple(
+            child
+            for child in manifest.manifests
+            if child.platform is not None
+            and (child.platform.architecture, child.platform.os) in self.platforms
+        )
+
+
+async def _missing(
+    descriptors: tuple[Descriptor, ...], holds: Holds
+) -> list[RegistryError]:
+    digests = dict.fromkeys(descriptor.digest for descriptor in descriptors)
+    return [
+        ManifestBlobUnknown(str(digest))
+        for digest in digests
+        if not await holds(digest)
+    ]

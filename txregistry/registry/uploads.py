@@ -1,0 +1,265 @@
+"""Uploads: sessions in which a client pushes a blob, in one piece or in many.
+
+All that a session is lies in the store: any process may serve any of its requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.web.iweb import IBodyProducer
+
+from txregistry.deferreds import shielded
+from txregistry.interfaces import (
+    IFileWriter,
+    IStorageDriver,
+    PathBusy,
+    PathNotFound,
+)
+from txregistry.oci.digest import CANONICAL, Digest
+from txregistry.oci.errors import (
+    BlobUploadBusy,
+    BlobUploadUnknown,
+    DigestInvalid,
+    RangeInvalid,
+)
+from txregistry.oci.hashing import ResumableHash
+from txregistry.registry.blobs import Blob, Blobs
+from txregistry.registry.hashstates import HashStates
+from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
+from txregistry.streams import Tee, pump
+
+# A client that lost its connection comes back before the process at the other end of
+# the old one has noticed: for so long it waits for the session, in such steps (seconds).
+PATIENCE: Final = 2.0
+STEP: Final = 0.05
+
+_SESSION_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@frozen
+class Upload:
+    """Where an upload session stands.
+
+    Attributes:
+        session_id: A UUID.
+        offset: How many bytes the registry has.
+        started_at: When the session began (UTC); None: not known.
+    """
+
+    session_id: str
+    offset: int
+    started_at: datetime | None = None
+
+
+class Uploads:
+    """The upload sessions of one repository."""
+
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        layout: RepositoryLayout,
+        blobs: Blobs,
+        clock: IReactorTime,
+        new_id: Callable[[], object] = uuid4,
+    ) -> None:
+        """Take the store, the repository's paths and blobs, and where time is from."""
+        self._driver = driver
+        self._layout = layout
+        self._blobs = blobs
+        self._clock = clock
+        self._new_id = new_id
+
+    async def start(self, algorithm: str = CANONICAL) -> Upload:
+        """Begin a session (end-4a, end-4c).
+
+        Args:
+            algorithm: That of the digest which the blob is to have.
+        """
+        upload = Upload(str(self._new_id()), 0, self._now())
+        paths = self._paths(upload.session_id)
+        text = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        await self._note(paths.started_at, text.encode("ascii"))
+        await self._note(paths.data, b"")
+        if algorithm != CANONICAL:
+            await self._states(paths).save(ResumableHash(algorithm))
+        return upload
+
+    async def find(self, session_id: str) -> Upload:
+        """Say where a session stands (end-13).
+
+        Raises:
+            BlobUploadUnknown: There is no such session.
+        """
+        paths = self._paths(session_id)
+        try:
+            offset = (await self._driver.stat(paths.data)).size
+        except PathNotFound:
+            raise BlobUploadUnknown({"uuid": session_id}) from None
+        return Upload(session_id, offset, await self._started_at(paths))
+
+    async def append(self, upload: Upload, source: IBodyProducer) -> Upload:
+        """Go on with a session (end-5).
+
+        What arrived before the source failed or the caller was cancelled is kept: the
+        session goes on from there.
+
+        Args:
+            upload: The session, where the client believes that it stands.
+            source: The next bytes.
+
+        Returns:
+            Where it stands now.
+
+        Raises:
+            RangeInvalid: It does not stand there.
+            BlobUploadUnknown: It is gone.
+            BlobUploadBusy: Another request is writing to it.
+        """
+        paths = self._paths(upload.session_id)
+        writer = await self._open(upload, paths)
+        try:
+            await self._receive(paths, writer, source, None)
+        finally:
+            await writer.close()
+        return Upload(upload.session_id, writer.size, upload.started_at)
+
+    async def commit(
+        self, upload: Upload, digest: Digest, source: IBodyProducer | None
+    ) -> Blob:
+        """End a session: its bytes become a blob of the repository (end-6).
+
+        Args:
+            upload: The session, where the client believes that it stands.
+            digest: What the client says that the bytes' digest is.
+            source: The last bytes; None: it has them all.
+
+        Raises:
+            DigestInvalid: The digest is not that of the bytes. The session is gone.
+            RangeInvalid: It does not stand there. It can go on.
+            BlobUploadUnknown: It is gone.
+            BlobUploadBusy: Another request is writing to it.
+        """
+        paths = self._paths(upload.session_id)
+        writer = await self._open(upload, paths)
+        try:
+            found = await self._receive(paths, writer, source, digest.algorithm)
+        except BaseException:
+            await writer.close()
+            raise
+        return await shielded(
+            Deferred.fromCoroutine(self._finish(paths, writer, digest, found))
+        )
+
+    async def cancel(self, session_id: str) -> None:
+        """Give a session up and drop what it had (end-14).
+
+        Raises:
+            BlobUploadUnknown: There is no such session.
+        """
+        try:
+            await self._driver.delete(self._paths(session_id).root)
+        except PathNotFound:
+            raise BlobUploadUnknown({"uuid": session_id}) from None
+
+    async def _finish(
+        self, paths: UploadLayout, writer: IFileWriter, digest: Digest, found: Digest
+    ) -> Blob:
+        size = writer.size
+        if found != digest:
+            await writer.cancel()
+            await self._drop(paths)
+            raise DigestInvalid({"provided": str(digest), "computed": str(found)})
+        data = blob_data(digest)
+        if await self._has(data, size):
+            await writer.close()
+        else:
+            await writer.commit()
+            await self._driver.move(paths.data, data)
+        await self._blobs.link(digest)
+        await self._drop(paths)
+        return Blob(digest, data, size)
+
+    async def _open(self, upload: Upload, paths: UploadLayout) -> IFileWriter:
+        writer = await self._open_patiently(paths)
+        if writer.size != upload.offset:
+            size = writer.size
+            await writer.close()
+            raise RangeInvalid({"offset": size, "expected": upload.offset})
+        return writer
+
+    async def _open_patiently(self, paths: UploadLayout) -> IFileWriter:
+        deadline = self._clock.seconds() + PATIENCE
+        while True:
+            try:
+                return await self._driver.open_writer(paths.data, append=True)
+            except PathNotFound:
+                raise BlobUploadUnknown() from None
+            except PathBusy:
+                if self._clock.seconds() >= deadline:
+                    raise BlobUploadBusy() from None
+            await deferLater(self._clock, STEP)
+
+    async def _receive(
+        self,
+        paths: UploadLayout,
+        writer: IFileWriter,
+        source: IBodyProducer | None,
+        algorithm: str | None,
+    ) -> Digest:
+        """Take in bytes; return the digest of all that the session has now."""
+        states = self._states(paths)
+        running = await states.resume(writer.size, algorithm)
+        try:
+            if source is not None:
+                await pump(source, Tee(writer, [running.update]))
+        finally:
+            if algorithm is None and running.length == writer.size:
+                await states.save(running)
+        return running.digest()
+
+    async def _note(self, path: str, content: bytes) -> None:
+        # Not put_content: a session that a power cut takes away is begun again, so it
+        # need not be durable, and each push would wait for the disk once more.
+        writer = await self._driver.open_writer(path)
+        writer.write(content)
+        await writer.close()
+
+    async def _started_at(self, paths: UploadLayout) -> datetime | None:
+        try:
+            content = await self._driver.get_content(paths.started_at)
+            started_at = datetime.fromisoformat(content.decode("ascii"))
+        except (PathNotFound, ValueError):
+            return None
+        return started_at.replace(tzinfo=started_at.tzinfo or UTC)
+
+    async def _drop(self, paths: UploadLayout) -> None:
+        try:
+            await self._driver.delete(paths.root)
+        except PathNotFound:
+            pass
+
+    async def _has(self, path: str, size: int) -> bool:
+        try:
+            return (await self._driver.stat(path)).size == size
+        except PathNotFound:
+            return False
+
+    def _paths(self, session_id: str) -> UploadLayout:
+        if _SESSION_ID.fullmatch(session_id) is None:
+            raise BlobUploadUnknown({"uuid": session_id[:64]})
+        return UploadLayout(self._layout.upload(session_id))
+
+    def _states(self, paths: UploadLayout) -> HashStates:
+        return HashStates(self._driver, paths, self._note)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.seconds(), UTC)
