@@ -96,6 +96,12 @@ class ManifestInvalid(RegistryError):
     code, status, message = "MANIFEST_INVALID", 400, "manifest invalid"
 
 
+class Schema1Unsupported(ManifestInvalid):
+    """A manifest is one of Docker's first, of schema version 1."""
+
+    message = "manifests of schema version 1 are not supported by this version"
+
+
 class ManifestTooLarge(ManifestInvalid):
     """A manifest is over the limit (spec: Pushing Manifests)."""
 
@@ -144,6 +150,16 @@ class RangeMalformed(RangeInvalid):
     """A ``Content-Range`` is not ``<first>-<last>`` (end-5)."""
 
     status, message = 400, "malformed content range"
+
+
+class RangeNotSatisfiable(RangeInvalid):
+    """A ``Range`` begins beyond the end of the content (RFC 9110 15.5.17)."""
+
+    message = "requested range not satisfiable"
+
+    def __init__(self, size: int) -> None:
+        """Take the content's size in bytes."""
+        super().__init__(headers={"Content-Range": f"bytes */{size}"})
 
 
 class PaginationNumberInvalid(RegistryError):
