@@ -1,0 +1,1 @@
+txregistry is a registry that docker, podman, buildah, skopeo and containerd push to and pull from: the OCI distribution API 1.1 and the Docker registry API V2, on a data folder that the Go registry reads and writes too, configured by the Go registry's `config.yml`.

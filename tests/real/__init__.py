@@ -1,0 +1,1 @@
+"""Real clients and servers, one module a noun; what a test starts, it stops."""
