@@ -60,7 +60,7 @@ class PathNotFound(PathError):
 
 
 class InvalidPath(PathError):
-    """The path is none: it lies outside ``(/[A-Za-z0-9._-]+)+`` (see IStorageDriver)."""
+    """The path is none: not ``(/[A-Za-z0-9._-]+)+``, as IStorageDriver says."""
 
     _problem = "invalid path"
 
@@ -223,8 +223,21 @@ class IFileWriter(IConsumer):
         """Stop and delete the file. Harmless if it is gone."""
 
 
+class IFileRange(Interface):
+    """A source that is a range of an open file, so that ``sendfile`` can send it.
+
+    A source that provides this provides ``IBodyProducer`` too. Whoever sends the range
+    another way never calls ``startProducing``; it calls ``stopProducing`` when it is
+    done with the descriptor, whatever came of it.
+    """
+
+    descriptor = Attribute("A file descriptor, open for reading until then (int).")
+    offset = Attribute("The range's first byte, from the file's beginning (int).")
+    length = Attribute("The range's length in bytes, exact (int).")
+
+
 class IStorageDriverFactory(Interface):
-    """Makes drivers of one kind; entry points of group ``txregistry.storage`` name one."""
+    """Makes drivers of one kind; an entry point of ``txregistry.storage`` names it."""
 
     def make_driver(reactor: Any, options: Mapping[str, Any]) -> IStorageDriver:
         """Make a driver.

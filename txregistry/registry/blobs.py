@@ -73,7 +73,9 @@ class Blobs:
         except PathNotFound:
             raise BlobUnknown(str(blob.digest)) from None
 
-    async def redirect_url(self, blob: Blob, method: str, lifetime: float) -> str | None:
+    async def redirect_url(
+        self, blob: Blob, method: str, lifetime: float
+    ) -> str | None:
         """Name a URL at which the store itself serves a blob; see IStorageDriver."""
         return await self._driver.redirect_url(blob.path, method, lifetime)
 

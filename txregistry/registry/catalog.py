@@ -16,7 +16,7 @@ class Catalog:
         """Take the store."""
         self._driver = driver
 
-    async def list(self, after: str, limit: int) -> list[str]:
+    async def page(self, after: str, limit: int) -> list[str]:
         """List repositories' names, sorted by bytes.
 
         Args:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from twisted.internet.interfaces import IProducer
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.interfaces import IConsumer, IProducer
 from zope.interface import implementer
 
 from txregistry.interfaces import IStorageDriver, PathNotFound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
@@ -116,14 +117,10 @@ class Manifests:
 
     async def _remove(self, digest: Digest) -> None:
         for tag in await self._tags.pointing_to(digest):
-            try:
+            with suppress(ManifestUnknown):  # somebody else may be quicker
                 await self._tags.delete(tag)
-            except ManifestUnknown:
-                pass  # somebody else deleted it at the same time
-        try:
+        with suppress(ManifestUnknown, ManifestInvalid):  # then it has no subject
             await self._referrers.forget(await self.get(digest), digest)
-        except (ManifestUnknown, ManifestInvalid):
-            pass  # nothing that could have a subject
         try:
             await self._driver.delete(self._layout.revision_link(digest))
         except PathNotFound:

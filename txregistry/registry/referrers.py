@@ -66,7 +66,7 @@ class Referrers:
         except PathNotFound:
             pass
 
-    async def list(
+    async def page(
         self, subject: Digest, artifact_type: str | None, after: str, limit: int
     ) -> Page:
         """List the manifests that point at a subject, which need not exist itself.

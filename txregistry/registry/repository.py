@@ -56,8 +56,6 @@ class Registry:
         blobs = Blobs(self._driver, layout)
         tags = Tags(self._driver, layout)
         referrers = Referrers(self._driver, layout)
-        manifests = Manifests(
-            self._driver, layout, blobs, tags, referrers, self._rules
-        )
+        manifests = Manifests(self._driver, layout, blobs, tags, referrers, self._rules)
         uploads = Uploads(self._driver, layout, blobs, self._clock)
         return Repository(name, blobs, manifests, tags, uploads, referrers)

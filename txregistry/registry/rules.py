@@ -72,7 +72,9 @@ class ManifestRules:
         artifact_class = manifest.artifact_class()
         if artifact_class not in self.classes:
             what = artifact_class or manifest.config.media_type
-            raise Denied({"class": what}, message=f"registry does not take class {what}")
+            raise Denied(
+                {"class": what}, message=f"registry does not take class {what}"
+            )
 
     def _wrong_urls(self, manifest: Manifest) -> list[RegistryError]:
         if not self.check_urls:

@@ -48,7 +48,7 @@ class Tags:
             detail = {"name": str(self._layout.name), "tag": str(tag)}
             raise ManifestUnknown(detail) from None
 
-    async def list(self, after: str = "", limit: int | None = None) -> list[str]:
+    async def page(self, after: str = "", limit: int | None = None) -> list[str]:
         """List tags, sorted by bytes (end-8a, end-8b).
 
         Args:

@@ -5,6 +5,7 @@ All that a session is lies in the store: any process may serve any of its reques
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
 from txregistry.streams import Tee, pump
 
 # A client that lost its connection comes back before the process at the other end of
-# the old one has noticed: for so long it waits for the session, in such steps (seconds).
+# the old one has noticed: it waits for the session so long, in such steps (seconds).
 PATIENCE: Final = 2.0
 STEP: Final = 0.05
 
@@ -127,7 +128,8 @@ class Uploads:
         paths = self._paths(upload.session_id)
         writer = await self._open(upload, paths)
         try:
-            await self._receive(paths, writer, source, None)
+            running = await self._receive(paths, writer, source, None)
+            await self._keep(paths, writer, running)
         finally:
             await writer.close()
         return Upload(upload.session_id, writer.size, upload.started_at)
@@ -151,13 +153,12 @@ class Uploads:
         paths = self._paths(upload.session_id)
         writer = await self._open(upload, paths)
         try:
-            found = await self._receive(paths, writer, source, digest.algorithm)
+            running = await self._receive(paths, writer, source, digest.algorithm)
         except BaseException:
             await writer.close()
             raise
-        return await shielded(
-            Deferred.fromCoroutine(self._finish(paths, writer, digest, found))
-        )
+        finish = self._finish(paths, writer, digest, running.digest())
+        return await shielded(Deferred.fromCoroutine(finish))
 
     async def cancel(self, session_id: str) -> None:
         """Give a session up and drop what it had (end-14).
@@ -182,11 +183,18 @@ class Uploads:
         if await self._has(data, size):
             await writer.close()
         else:
-            await writer.commit()
-            await self._driver.move(paths.data, data)
+            await self._publish(writer, paths.data, data)
         await self._blobs.link(digest)
         await self._drop(paths)
         return Blob(digest, data, size)
+
+    async def _publish(self, writer: IFileWriter, path: str, data: str) -> None:
+        try:
+            await writer.commit()
+        except BaseException:
+            await writer.close()
+            raise
+        await self._driver.move(path, data)
 
     async def _open(self, upload: Upload, paths: UploadLayout) -> IFileWriter:
         writer = await self._open_patiently(paths)
@@ -214,17 +222,22 @@ class Uploads:
         writer: IFileWriter,
         source: IBodyProducer | None,
         algorithm: str | None,
-    ) -> Digest:
-        """Take in bytes; return the digest of all that the session has now."""
-        states = self._states(paths)
-        running = await states.resume(writer.size, algorithm)
-        try:
-            if source is not None:
+    ) -> ResumableHash:
+        """Take in bytes; return the hash of all that the session has now."""
+        running = await self._states(paths).resume(writer.size, algorithm)
+        if source is not None:
+            try:
                 await pump(source, Tee(writer, [running.update]))
-        finally:
-            if algorithm is None and running.length == writer.size:
-                await states.save(running)
-        return running.digest()
+            except BaseException:
+                await self._keep(paths, writer, running)
+                raise
+        return running
+
+    async def _keep(
+        self, paths: UploadLayout, writer: IFileWriter, running: ResumableHash
+    ) -> None:
+        if running.length == writer.size:
+            await self._states(paths).save(running)
 
     async def _note(self, path: str, content: bytes) -> None:
         # Not put_content: a session that a power cut takes away is begun again, so it
@@ -242,10 +255,8 @@ class Uploads:
         return started_at.replace(tzinfo=started_at.tzinfo or UTC)
 
     async def _drop(self, paths: UploadLayout) -> None:
-        try:
+        with contextlib.suppress(PathNotFound):
             await self._driver.delete(paths.root)
-        except PathNotFound:
-            pass
 
     async def _has(self, path: str, size: int) -> bool:
         try:

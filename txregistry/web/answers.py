@@ -1,0 +1,158 @@
+"""Answers: what goes back to a client. The one place that writes errors out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES
+from twisted.web.iweb import IBodyProducer
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from txregistry.interfaces import StorageFull
+from txregistry.oci.errors import (
+    JSON,
+    BadRequest,
+    RegistryError,
+    Several,
+    StorageExhausted,
+    Unsupported,
+)
+from txregistry.streams import pump
+from txregistry.web.body import BodyLost
+
+_log = Logger()
+
+API_VERSION: Final = ("Docker-Distribution-Api-Version", "registry/2.0")
+
+_PHRASES: Final = {417: "Expectation Failed", 431: "Request Header Fields Too Large"}
+
+
+class NoSuchEndpoint(Unsupported):
+    """The path is not one of the API's."""
+
+    status, message = 404, "no such endpoint"
+
+
+class MethodUnsupported(Unsupported):
+    """The endpoint does not take the method."""
+
+    status, message = 405, "the endpoint does not take this method"
+
+
+def send_json(
+    request: Any,
+    status: int,
+    content: JSON,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Answer with JSON (and a line's end, as the Go registry does)."""
+    body = json.dumps(content, separators=(",", ":")).encode() + b"\n"
+    send_bytes(
+        request, status, body, {"Content-Type": "application/json", **(headers or {})}
+    )
+
+
+def send_bytes(
+    request: Any, status: int, body: bytes, headers: Mapping[str, str]
+) -> None:
+    """Answer with a small body."""
+    begin(request, status, {**headers, "Content-Length": str(len(body))})
+    request.write(body)
+
+
+def send_nothing(
+    request: Any, status: int, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer with no body."""
+    begin(request, status, headers or {})
+    if status not in (204, 304):
+        request.setHeader(b"content-length", b"0")
+
+
+async def send_body(
+    request: Any, status: int, source: IBodyProducer, headers: Mapping[str, str]
+) -> None:
+    """Answer with content from the store, as fast as the client takes it.
+
+    Args:
+        request: The request, not answered yet.
+        status: The HTTP status.
+        source: The content; its ``length`` becomes the Content-Length.
+        headers: Further headers.
+    """
+    begin(request, status, {**headers, "Content-Length": str(source.length)})
+    await pump(source, request)
+
+
+def begin(request: Any, status: int, headers: Mapping[str, str]) -> None:
+    """Set an answer's status and headers."""
+    request.setResponseCode(status, _phrase(status))
+    for name, value in headers.items():
+        request.setHeader(name.encode("ascii"), value.encode("ascii"))
+
+
+def send_failure(request: Any, failure: Failure) -> None:
+    """Answer with the error envelope; or cut an answer short that has begun.
+
+    A body that ends early must not look like a whole one (Klein's default would append
+    a page to it).
+    """
+    if failure.check(CancelledError, BodyLost):
+        request.cut()
+        return
+    error = _to_registry_error(failure)
+    if error is None:
+        _log.failure(
+            "{method} {path} failed", failure, method=request.method, path=request.path
+        )
+        error = RegistryError()
+    if request.startedWriting:
+        request.cut()
+    else:
+        send_json(request, error.status, envelope(error), error.headers)
+
+
+def envelope(error: RegistryError) -> JSON:
+    """Return the error envelope (spec: Error Codes)."""
+    errors: Sequence[RegistryError] = [error]
+    if isinstance(error, Several):
+        errors = error.errors
+    return {"errors": [each.to_json() for each in errors]}
+
+
+def raw_answer(error: RegistryError) -> bytes:
+    """Return a whole answer for a request that never became one; then close."""
+    body = json.dumps(envelope(error), separators=(",", ":")).encode() + b"\n"
+    lines = [
+        f"HTTP/1.1 {error.status} {_phrase(error.status).decode()}",
+        "Content-Type: application/json",
+        ": ".join(API_VERSION),
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+
+
+def _phrase(status: int) -> bytes:
+    if status in _PHRASES:
+        return _PHRASES[status].encode("ascii")
+    return bytes(RESPONSES.get(status, b"Unknown"))
+
+
+def _to_registry_error(failure: Failure) -> RegistryError | None:
+    error = failure.value
+    if isinstance(error, RegistryError):
+        return error
+    if isinstance(error, StorageFull):
+        return StorageExhausted()
+    if isinstance(error, MethodNotAllowed):
+        methods = sorted({*(error.valid_methods or ()), "OPTIONS"})
+        return MethodUnsupported(headers={"Allow": ", ".join(methods)})
+    if isinstance(error, HTTPException):
+        return NoSuchEndpoint() if error.code == 404 else BadRequest()
+    return None

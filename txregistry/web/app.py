@@ -1,0 +1,112 @@
+"""App: the routes as one Klein application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import field, frozen
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.server import NOT_DONE_YET
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import BaseConverter
+
+from txregistry.oci.errors import Unsupported
+from txregistry.web.answers import send_failure, send_nothing
+from txregistry.web.cors import Cors
+
+_WRITES: Final = frozenset({b"POST", b"PUT", b"PATCH", b"DELETE"})
+
+
+class Routes(Protocol):
+    """Some of the endpoints."""
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+
+
+class _Loose(BaseConverter):
+    """Any text, slashes too; the route parses it, so that a bad name is a clear 400."""
+
+    part_isolating = False
+    regex = "[^/].*?"
+
+
+@frozen
+class Frame:
+    """What goes around every answer.
+
+    Attributes:
+        prefix: What stands before ``v2/`` in paths: begins and ends with ``/``.
+        headers: Headers of the operator's.
+        cors: Which pages of other sites may read.
+        read_only: Whether every request that would write is refused.
+    """
+
+    prefix: str = "/"
+    headers: Mapping[str, Sequence[str]] = field(factory=dict)
+    cors: Cors = field(factory=Cors)
+    read_only: bool = False
+
+
+class FramedResource(KleinResource):
+    """Klein's resource with the frame around each answer."""
+
+    def __init__(self, app: Klein, frame: Frame) -> None:
+        """Take the application and the frame."""
+        super().__init__(app)
+        self._frame = frame
+
+    def render(self, request: IRequest) -> Any:
+        """Run a request."""
+        for name, values in self._frame.headers.items():
+            for value in values:
+                request.responseHeaders.addRawHeader(name, value)
+        for name, value in self._frame.cors.headers(_origin(request)).items():
+            request.setHeader(name.encode(), value.encode("latin-1"))
+        if self._frame.read_only and request.method in _WRITES:
+            send_failure(request, Failure(Unsupported(message="read-only registry")))
+            request.finish()
+            return NOT_DONE_YET
+        return super().render(request)
+
+
+def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:
+    """Join endpoints into a resource.
+
+    Args:
+        routes: The endpoints.
+        frame: What goes around every answer.
+    """
+    app = Klein()
+    app.url_map.converters["loose"] = _Loose
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    with app.subroute(frame.prefix.rstrip("/")) as prefixed:
+        for each in routes:
+            each.register(prefixed)
+
+    @app.handle_errors(Exception)
+    def answer_failure(request: Any, failure: Failure) -> None:
+        _answer_failure(request, failure, frame.cors)
+
+    return FramedResource(app, frame)
+
+
+def _answer_failure(request: Any, failure: Failure, cors: Cors) -> None:
+    error = failure.value
+    if isinstance(error, MethodNotAllowed) and request.method == b"OPTIONS":
+        methods = sorted({*(error.valid_methods or ()), "OPTIONS"})
+        asked = request.header("access-control-request-headers")
+        preflight = cors.preflight(_origin(request), asked)
+        send_nothing(request, 200, {"Allow": ", ".join(methods), **preflight})
+    else:
+        send_failure(request, failure)
+
+
+def _origin(request: Any) -> str | None:
+    origin = request.getHeader(b"origin")
+    return None if origin is None else origin.decode("latin-1")

@@ -1,0 +1,324 @@
+"""Channel: one HTTP/1.1 connection, strict about what it takes.
+
+Twisted's channel runs a request when its whole body has arrived. This one runs it when
+its headers have: a request is refused before its body is read, and a body streams.
+The order is then: headers, dispatch, body and answer in any order, next request when
+both are complete. An answer given before the body's end keeps the connection only when
+little of the body is left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+import termios
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
+
+from txregistry.oci.errors import BadRequest, RegistryError
+from txregistry.web.answers import raw_answer
+from txregistry.web.body import RequestBody
+from txregistry.web.framing import (
+    HeadersTooLarge,
+    RequestTimeout,
+    TargetTooLong,
+    check_header,
+    closes,
+)
+from txregistry.web.limits import Limits
+
+# How much of a body that nobody wants is read so that the connection can be kept.
+DRAINABLE: Final = 64 * 1024
+
+# After an answer that ends the connection, unread bytes would make the kernel reset it
+# and the client lose the answer: so for a while they are read and dropped.
+LINGER_SECONDS: Final = 5.0
+LINGER_BYTES: Final = 64 * 1024 * 1024
+
+
+class RegistryChannel(HTTPChannel):
+    """One connection of a client."""
+
+    MAX_LENGTH = 16384
+
+    transport: Any
+    site: Any
+
+    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
+        """Take where time is from, and the limits."""
+        super().__init__()
+        self._clock = clock
+        self._limits = limits
+        self.totalHeadersSize = limits.header_size
+        self.MAX_LENGTH = limits.header_size
+        self.maxHeaders = limits.header_count
+        self.timeOut = limits.idle_timeout  # type: ignore[assignment]  # or a float
+        self._due = False
+        self._refused = False
+        self._answered: Any = None
+        self._deadline: IDelayedCall | None = None
+        self._stall: IDelayedCall | None = None
+        self._linger: IDelayedCall | None = None
+        self._lingered = 0
+
+    def callLater(
+        self, delay: float, call: Callable[..., object], *arguments: object
+    ) -> IDelayedCall:
+        """See IReactorTime."""
+        return self._clock.callLater(delay, call, *arguments)
+
+    # Headers
+
+    def dataReceived(self, data: bytes) -> None:
+        """See IProtocol."""
+        if self._linger is not None:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self._end_lingering()
+            return
+        if self._deadline is None and not self.requests:
+            self._deadline = self.callLater(
+                self._limits.header_timeout, self._headers_late
+            )
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of the header."""
+        if self._refused:
+            return
+        if line[:1] in (b" ", b"\t") and self.requests:
+            # obs-fold: a way to smuggle (RFC 9112, 5.2)
+            self._refuse(BadRequest(message="folded header line"))
+            return
+        super().lineReceived(line)
+        if self._due and not self._refused:
+            self._due = False
+            request = self.requests[-1]
+            self._handlingRequest = True
+            request.requestReceived(self._command, self._path, self._version)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that does not end."""
+        self._refuse(HeadersTooLarge() if self.requests else TargetTooLong())
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a header, joined and without its line's end."""
+        if self._refused:
+            return False
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value.strip()) > 18:
+            # int() of thousands of digits raises, and no blob is an exabyte
+            self._refuse(BadRequest(message="Content-Length is out of all measure"))
+            return False
+        return bool(super().headerReceived(line))
+
+    def allHeadersReceived(self) -> None:
+        """Check the header; the request runs when its last line has been dealt with."""
+        if self._refused:
+            return
+        self._cancel_deadline()
+        request = self.requests[-1]
+        try:
+            check_header(request.requestHeaders, self._version)
+        except RegistryError as error:
+            self._refuse(error)
+            return
+        self.persistent = self.checkPersistence(request, self._version)
+        request.gotLength(self.length)
+        request.body = RequestBody(self.length, self, self._body_wanted)
+        self._due = self.length != 0
+
+    def checkPersistence(  # noqa: N802 - Twisted's
+        self, request: Any, version: bytes
+    ) -> bool:
+        """Say whether another request may follow on the connection."""
+        if version == b"HTTP/1.1" and not closes(request.requestHeaders):
+            return not self.site.draining
+        return False
+
+    def _headers_late(self) -> None:
+        self._deadline = None
+        if self.requests:
+            self._refuse(RequestTimeout())
+        else:
+            self.transport.abortConnection()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # Body
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take bytes behind the header: of the body, or of the next request."""
+        if self._refused:
+            return
+        if self._transferDecoder is None:
+            super().rawDataReceived(data)
+            return
+        try:
+            self._transferDecoder.dataReceived(data)
+        except _MalformedChunkedDataError:
+            self._body_malformed()
+
+    def allContentReceived(self) -> None:
+        """Note that the body is complete."""
+        if self._refused:
+            return
+        self._networkProducer.resumeProducing()  # to notice when the client goes away
+        super().allContentReceived()
+        if self._answered is not None:
+            answered, self._answered = self._answered, None
+            self.requestDone(answered)
+
+    def pause_body(self) -> None:
+        """See Flow."""
+        self.setTimeout(None)
+        self._networkProducer.pauseProducing()
+
+    def resume_body(self) -> None:
+        """See Flow."""
+        if self._transferDecoder is not None:
+            self.setTimeout(self._limits.idle_timeout)
+        self._networkProducer.resumeProducing()
+
+    def _body_wanted(self) -> None:
+        request = self.requests[0]
+        if request.expects_continue and not request.startedWriting:
+            request.expects_continue = False
+            self._send100Continue()
+
+    def _body_malformed(self) -> None:
+        request = self.requests[0]
+        self._refused = True
+        request.body.lost("malformed chunked body")
+        if not request.startedWriting and not request.finished:
+            self.transport.write(raw_answer(BadRequest(message="bad chunked body")))
+            self.loseConnection()
+        else:
+            self.transport.abortConnection()
+
+    # Answer
+
+    def keep_for_next(self, request: Any) -> bool:
+        """Say, as an answer begins, whether the connection stays open after it."""
+        if self.persistent and not request.body.complete:
+            length = request.body.length
+            left = length - request.body.received if isinstance(length, int) else None
+            if request.expects_continue or left is None or left > DRAINABLE:
+                self.persistent = False
+        return bool(self.persistent)
+
+    def requestDone(self, request: Any) -> None:
+        """Go on to the next request, once this one's body is complete too."""
+        if request.body.complete:
+            self._savedTimeOut = self._limits.idle_timeout
+            super().requestDone(request)
+        elif self.persistent:
+            self._answered = request
+            request.body.discard()
+        else:
+            self.requests.remove(request)
+            self._begin_lingering()
+
+    def timeoutConnection(self) -> None:
+        """Cut a connection on which nothing moves."""
+        self.transport.abortConnection()
+
+    def pauseProducing(self) -> None:
+        """See IPushProducer: the client does not read as fast as it is sent to."""
+        super().pauseProducing()
+        self._watch_answer()
+
+    def resumeProducing(self) -> None:
+        """See IPushProducer."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        super().resumeProducing()
+
+    def _watch_answer(self) -> None:
+        if self._stall is None:
+            self._stall = self.callLater(
+                self._limits.idle_timeout, self._check_answer, _unsent(self.transport)
+            )
+
+    def _check_answer(self, before: int) -> None:
+        self._stall = None
+        if _unsent(self.transport) == before:
+            self.transport.abortConnection()
+        else:
+            self._watch_answer()
+
+    # The end
+
+    def drain(self) -> None:
+        """Take no further request; close now, or when the running one is answered."""
+        self.persistent = False
+        if not self.requests:
+            self._cancel_deadline()
+            self.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """See IProtocol."""
+        self._cancel_deadline()
+        for call in (self._stall, self._linger):
+            if call is not None:
+                call.cancel()
+        self._stall = self._linger = None
+        for request in self.requests:
+            if request.body is not None:
+                request.body.lost("the client went away")
+        super().connectionLost(reason)
+        self.site.closed(self)
+
+    def _refuse(self, error: RegistryError) -> None:
+        if self._refused:
+            return
+        self._refused = True
+        self._cancel_deadline()
+        self.setTimeout(None)
+        self.requests.clear()
+        self.transport.write(raw_answer(error))
+        self._begin_lingering()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802  # noqa: N802 - Twisted's
+        """Refuse what Twisted's parser does not take."""
+        too_long = self._receivedHeaderSize > self.totalHeadersSize
+        if too_long or self._receivedHeaderCount > self.maxHeaders:
+            self._refuse(HeadersTooLarge())
+        else:
+            self._refuse(BadRequest())
+
+    def _begin_lingering(self) -> None:
+        self.setTimeout(None)
+        self.transport.unregisterProducer()
+        if not self.isSecure() and ITCPTransport.providedBy(self.transport):
+            self.transport.loseWriteConnection()
+        self._linger = self.callLater(LINGER_SECONDS, self._end_lingering)
+        self.transport.resumeProducing()
+
+    def _end_lingering(self) -> None:
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        self._linger = None
+        self._refused = True
+        self.transport.loseConnection()
+
+
+def _unsent(transport: Any) -> int:
+    """Return how many bytes wait to go out, here and in the kernel."""
+    while not hasattr(transport, "socket") and hasattr(transport, "transport"):
+        transport = transport.transport  # TLS lies over TCP
+    waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    try:
+        queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    except (OSError, ValueError):
+        return int(waiting)
+    return int(waiting + struct.unpack("i", queued)[0])

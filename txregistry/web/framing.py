@@ -1,0 +1,88 @@
+"""Framing: what a request's header must keep to before anything is made of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from twisted.web.http_headers import Headers
+
+from txregistry.oci.errors import BadRequest
+
+# Where two of them could mean different things to us and to a proxy in front of us.
+_SINGLE: Final = (
+    b"host",
+    b"content-length",
+    b"transfer-encoding",
+    b"content-type",
+    b"content-range",
+    b"range",
+    b"authorization",
+    b"expect",
+)
+
+_HOST: Final = re.compile(
+    rb"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](?::[0-9]{1,5})?"
+)
+
+
+class HeadersTooLarge(BadRequest):
+    """The header is larger than the registry takes."""
+
+    status, message = 431, "request header is too large"
+
+
+class TargetTooLong(BadRequest):
+    """The request's target is longer than the registry takes."""
+
+    status, message = 414, "request target is too long"
+
+
+class RequestTimeout(BadRequest):
+    """The header did not arrive in time."""
+
+    status, message = 408, "request header did not arrive in time"
+
+
+class ExpectationFailed(BadRequest):
+    """The client expects something else than 100-continue."""
+
+    status, message = 417, "unknown expectation"
+
+
+def check_header(headers: Headers, version: bytes) -> None:
+    """Refuse a header that is ambiguous or incomplete (RFC 9112, 3.2 and 6.1).
+
+    Args:
+        headers: The request's headers.
+        version: ``HTTP/1.1`` or an older one.
+
+    Raises:
+        BadRequest: It is refused.
+    """
+    for name in _SINGLE:
+        if len(headers.getRawHeaders(name, [])) > 1:
+            raise BadRequest(message=f"more than one {name.decode().title()}")
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise BadRequest(message="unsupported HTTP version")
+    host = headers.getRawHeaders(b"host", [])
+    if version == b"HTTP/1.1" and not host:
+        raise BadRequest(message="no Host header")
+    if host and host[0] and _HOST.fullmatch(host[0]) is None:
+        raise BadRequest(message="malformed Host header")
+    if version == b"HTTP/1.0" and headers.hasHeader(b"transfer-encoding"):
+        raise BadRequest(message="Transfer-Encoding in HTTP/1.0")
+    if (
+        headers.getRawHeaders(b"transfer-encoding", [b"chunked"])[0].lower()
+        != b"chunked"
+    ):
+        raise BadRequest(message="unsupported Transfer-Encoding")
+    expect = headers.getRawHeaders(b"expect", [b"100-continue"])[0]
+    if expect.lower() != b"100-continue":
+        raise ExpectationFailed()
+
+
+def closes(headers: Headers) -> bool:
+    """Say whether the client wants the connection closed after the answer."""
+    options = b",".join(headers.getRawHeaders(b"connection", []))
+    return b"close" in (option.strip().lower() for option in options.split(b","))

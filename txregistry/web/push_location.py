@@ -1,0 +1,66 @@
+"""Push locations: the signed state in the URL of an upload session.
+
+It is the Go registry's, so that processes of both may share a store and a secret:
+base64url of HMAC-SHA256 and JSON with Name, UUID, Offset and StartedAt. It keeps a
+client from going on at an offset that is not the session's any more.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from typing import Final
+from urllib.parse import quote
+
+from txregistry.oci.errors import BlobUploadInvalid
+from txregistry.oci.names import Name
+from txregistry.registry.uploads import Upload
+
+_MAC_SIZE: Final = 32
+_LONGEST: Final = 4096
+
+
+class PushLocations:
+    """Signs and checks the state."""
+
+    def __init__(self, secret: bytes) -> None:
+        """Take the secret that all processes on one store share."""
+        self._secret = secret
+
+    def sign(self, name: Name, upload: Upload) -> str:
+        """Return the value of ``_state``, percent-encoded."""
+        started = upload.started_at
+        state = {
+            "Name": str(name),
+            "UUID": upload.session_id,
+            "Offset": upload.offset,
+            "StartedAt": started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else _NEVER,
+        }
+        message = json.dumps(state, separators=(",", ":")).encode()
+        return quote(urlsafe_b64encode(self._mac(message) + message).decode())
+
+    def offset(self, state: str | None, name: Name, session_id: str) -> int:
+        """Return the offset that a state was signed for, in bytes.
+
+        Raises:
+            BlobUploadInvalid: It is missing, forged, or another session's.
+        """
+        try:
+            signed = urlsafe_b64decode((state or "")[:_LONGEST].encode("ascii"))
+        except (Base64Error, ValueError):
+            raise BlobUploadInvalid("malformed _state") from None
+        mac, message = signed[:_MAC_SIZE], signed[_MAC_SIZE:]
+        if not hmac.compare_digest(mac, self._mac(message)):
+            raise BlobUploadInvalid("_state is missing or not signed by this registry")
+        content = json.loads(message)
+        if (content["Name"], content["UUID"]) != (str(name), session_id):
+            raise BlobUploadInvalid("_state belongs to another upload")
+        return int(content["Offset"])
+
+    def _mac(self, message: bytes) -> bytes:
+        return hmac.digest(self._secret, message, "sha256")
+
+
+_NEVER: Final = "0001-01-01T00:00:00Z"

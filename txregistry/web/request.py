@@ -1,0 +1,137 @@
+"""Request: one request of a client, run as soon as its headers are complete."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from txregistry.oci.errors import BadRequest
+from txregistry.web.answers import API_VERSION, send_failure
+from txregistry.web.body import RequestBody
+
+_log = Logger()
+
+
+class RegistryRequest(Request):
+    """A request.
+
+    Attributes:
+        body: Its body, which routes may start.
+        expects_continue: Whether the client waits for ``100 Continue`` and has not
+            got it.
+        text_path: The path, percent-decoded.
+    """
+
+    body: RequestBody
+    channel: Any
+    site: Any
+    expects_continue = False
+    text_path = ""
+
+    _dispatched = False
+
+    def gotLength(self, length: int | None) -> None:
+        """Note that the headers are complete; no temporary file is made."""
+        self.content = BytesIO()
+        self.expects_continue = self.requestHeaders.hasHeader(b"expect") and length != 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take bytes of the body as they arrive."""
+        self.body.data_received(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Run the request; called again when its body is complete."""
+        if self._dispatched:
+            self.body.ended()
+            return
+        self._dispatched = True
+        super().requestReceived(command, path, version)
+
+    def process(self) -> None:
+        """Hand the request to the routes."""
+        self.site = self.channel.site
+        self.setHeader(b"server", self.site.server_name)
+        self.setHeader(*(text.encode("ascii") for text in API_VERSION))
+        self.defaultContentType = None
+        try:
+            self.text_path = _decode(self.path)
+            self.prepath = []
+            self.postpath = [s.encode() for s in self.text_path[1:].split("/")]
+            self.site.resource.render(self)
+        except UnicodeError:  # a Host that is no name
+            send_failure(self, Failure(BadRequest(message="malformed Host header")))
+            self.finish()
+        except BadRequest:
+            send_failure(self, Failure())
+            self.finish()
+
+    def parameter(self, name: str) -> str | None:
+        """Return a query parameter's first value; None: it is not there.
+
+        Raises:
+            BadRequest: It is not UTF-8.
+        """
+        values = self.parameters(name)
+        return values[0] if values else None
+
+    def parameters(self, name: str) -> list[str]:
+        """Return all values of a query parameter.
+
+        Raises:
+            BadRequest: One is not UTF-8.
+        """
+        try:
+            values = self.args.get(name.encode("ascii"), [])
+            return [value.decode("utf-8") for value in values]
+        except UnicodeDecodeError:
+            raise BadRequest(message=f"query parameter {name} is not UTF-8") from None
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value; None: it is not there."""
+        values = self.headers(name)
+        return values[0] if values else None
+
+    def headers(self, name: str) -> list[str]:
+        """Return all values of a header, one a line."""
+        return [
+            value.decode("latin-1")
+            for value in self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
+        ]
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the answer; the first one sends the headers before it."""
+        if not self.startedWriting and not self.channel.keep_for_next(self):
+            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        super().write(data)
+
+    def cut(self) -> None:
+        """End the connection, so that nobody takes half an answer for a whole one."""
+        if self.channel is not None:
+            self.channel.transport.abortConnection()
+
+    def finish(self) -> None:
+        """End the answer, unless there is nobody to hear it."""
+        if not self._disconnected and not self.finished:
+            super().finish()
+
+
+def _decode(path: bytes) -> str:
+    """Decode a request's path.
+
+    Raises:
+        BadRequest: It is not one: no leading ``/``, not UTF-8, control characters.
+    """
+    if path.startswith((b"http://", b"https://")):  # absolute-form, RFC 9112, 3.2.2
+        path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]
+    try:
+        text = unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest(message="path is not UTF-8") from None
+    if not text.startswith("/") or any(c < " " or c == "\x7f" for c in text):
+        raise BadRequest(message="malformed path")
+    return text

@@ -1,0 +1,102 @@
+"""Blobs: pull and delete (end-2, end-10)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from klein import Klein
+
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import Unsupported
+from txregistry.oci.mediatypes import OCTET_STREAM
+from txregistry.oci.names import Name
+from txregistry.oci.ranges import parse_range
+from txregistry.registry.blobs import Blob, Blobs
+from txregistry.registry.repository import Registry
+from txregistry.web.answers import send_body, send_nothing
+from txregistry.web.conditions import matches
+
+# Content by digest never changes.
+_MAX_AGE: Final = 31536000
+
+_REDIRECT_LIFETIME: Final = 20 * 60.0
+
+
+class BlobRoutes:
+    """The endpoints for blobs."""
+
+    def __init__(self, registry: Registry, can_delete: bool, redirects: bool) -> None:
+        """Prepare.
+
+        Args:
+            registry: All repositories.
+            can_delete: Whether clients may delete.
+            redirects: Whether clients are sent to the store, where it has URLs.
+        """
+        self._registry = registry
+        self._can_delete = can_delete
+        self._redirects = redirects
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+        path = "/v2/<loose:name>/blobs/<digest>"
+        app.route(path, methods=["GET"], endpoint="blob")(self.get)
+        app.route(path, methods=["DELETE"], endpoint="blob_delete")(self.delete)
+
+    async def get(self, request: Any, name: str, digest: str) -> None:
+        """end-2: pull a blob, or ask about it."""
+        blobs = self._registry.repository(Name.parse(name)).blobs
+        blob = await blobs.find(Digest.parse(digest))
+        headers = {
+            "Docker-Content-Digest": str(blob.digest),
+            "ETag": f'"{blob.digest}"',
+            "Cache-Control": f"max-age={_MAX_AGE}",
+        }
+        if matches(request.headers("if-none-match"), blob.digest):
+            send_nothing(request, 304, headers)
+            return
+        url = await self._redirect(request, blobs, blob)
+        if url is not None:
+            send_nothing(request, 307, {"Location": url})
+            return
+        headers |= {"Content-Type": OCTET_STREAM, "Accept-Ranges": "bytes"}
+        await self._send(request, blobs, blob, headers)
+
+    async def delete(self, request: Any, name: str, digest: str) -> None:
+        """end-10: take a blob out of a repository."""
+        repository = self._registry.repository(Name.parse(name))
+        parsed = Digest.parse(digest)
+        if not self._can_delete:
+            raise Unsupported()
+        await repository.blobs.unlink(parsed)
+        send_nothing(request, 202)
+
+    async def _redirect(self, request: Any, blobs: Blobs, blob: Blob) -> str | None:
+        if not self._redirects:
+            return None
+        method = request.method.decode("ascii")
+        return await blobs.redirect_url(blob, method, _REDIRECT_LIFETIME)
+
+    async def _send(
+        self, request: Any, blobs: Blobs, blob: Blob, headers: dict[str, str]
+    ) -> None:
+        wanted = None
+        asked = request.header("range")
+        if asked is not None and self._may_range(request, blob):
+            wanted = parse_range(asked, blob.size)
+        if request.method == b"HEAD":
+            send_nothing(request, 200, headers)
+            request.setHeader(b"content-length", str(blob.size).encode())
+        elif wanted is None:
+            await send_body(request, 200, await blobs.open(blob), headers)
+        else:
+            headers["Content-Range"] = f"bytes {wanted.first}-{wanted.last}/{blob.size}"
+            source = await blobs.open(blob, wanted.first, wanted.length)
+            await send_body(request, 206, source, headers)
+
+    def _may_range(self, request: Any, blob: Blob) -> bool:
+        """Say whether If-Range, if there is one, lets a range be served."""
+        condition = request.headers("if-range")
+        return request.method == b"GET" and (
+            not condition or matches(condition, blob.digest)
+        )

@@ -1,0 +1,94 @@
+"""Lists: tags, referrers and the catalog (end-8, end-12)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from klein import Klein
+
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import JSON, PaginationNumberInvalid
+from txregistry.oci.mediatypes import OCI_INDEX
+from txregistry.oci.names import Name
+from txregistry.registry.repository import Registry
+from txregistry.web.answers import send_json
+from txregistry.web.routes.pages import link_header, page_size
+
+_CATALOG_PAGE: Final = 100
+_REFERRERS_PAGE: Final = 1000
+
+
+class ListRoutes:
+    """The endpoints that list."""
+
+    def __init__(self, registry: Registry, max_tags: int, max_catalog: int) -> None:
+        """Prepare.
+
+        Args:
+            registry: All repositories.
+            max_tags: The largest page of tags; a client that asks for more gets this.
+            max_catalog: The largest page of the catalog; one who asks for more is
+                refused, as the Go registry does.
+        """
+        self._registry = registry
+        self._max_tags = max_tags
+        self._max_catalog = max_catalog
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+        tags = "/v2/<loose:name>/tags/list"
+        app.route(tags, methods=["GET"], endpoint="tags")(self.tags)
+        referrers = "/v2/<loose:name>/referrers/<digest>"
+        app.route(referrers, methods=["GET"], endpoint="referrers")(self.referrers)
+        app.route("/v2/_catalog", methods=["GET"], endpoint="catalog")(self.catalog)
+
+    async def tags(self, request: Any, name: str) -> None:
+        """end-8a, end-8b: list a repository's tags."""
+        repository = self._registry.repository(Name.parse(name))
+        asked = page_size(request)
+        last = request.parameter("last") or ""
+        size = None if asked is None else min(asked, self._max_tags)
+        limit = None if size is None else size + 1
+        found = await repository.tags.page(last, limit)
+        shown = found[:size]
+        headers = {}
+        if size and len(found) > size:
+            headers = link_header(request, {"n": size, "last": shown[-1]})
+        send_json(request, 200, {"name": name, "tags": shown}, headers)
+
+    async def catalog(self, request: Any) -> None:
+        """List the repositories (an endpoint of the Docker Registry HTTP API V2)."""
+        asked = page_size(request)
+        if asked is not None and asked > self._max_catalog:
+            raise PaginationNumberInvalid({"n": asked})
+        size = min(_CATALOG_PAGE, self._max_catalog) if asked is None else asked
+        last = request.parameter("last") or ""
+        found = await self._registry.catalog.page(last, size + 1) if size else []
+        shown = found[:size]
+        headers = {}
+        if len(found) > size:
+            headers = link_header(request, {"n": size, "last": shown[-1]})
+        send_json(request, 200, {"repositories": shown}, headers)
+
+    async def referrers(self, request: Any, name: str, digest: str) -> None:
+        """end-12a, end-12b: list the manifests that point at one."""
+        repository = self._registry.repository(Name.parse(name))
+        subject = Digest.parse(digest)
+        kind = request.parameter("artifactType")
+        size = min(page_size(request) or _REFERRERS_PAGE, _REFERRERS_PAGE)
+        last = request.parameter("last") or ""
+        page = await repository.referrers.page(subject, kind, last, size)
+        headers = {"Content-Type": OCI_INDEX}
+        if kind is not None:
+            headers["OCI-Filters-Applied"] = "artifactType"
+        if page.last is not None:
+            parameters: dict[str, str | int] = {"n": size, "last": page.last}
+            if kind is not None:
+                parameters["artifactType"] = kind
+            headers |= link_header(request, parameters)
+        index: JSON = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [each.to_json() for each in page.descriptors],
+        }
+        send_json(request, 200, index, headers)

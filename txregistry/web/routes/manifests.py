@@ -1,0 +1,160 @@
+"""Manifests: pull, push and delete (end-3, end-7, end-9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klein import Klein
+
+from txregistry.oci.accept import Accepted
+from txregistry.oci.digest import Digest
+from txregistry.oci.errors import (
+    BadRequest,
+    ManifestTooLarge,
+    ManifestUnknown,
+    Unsupported,
+)
+from txregistry.oci.manifests import Manifest
+from txregistry.oci.mediatypes import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX
+from txregistry.oci.names import Name, Tag, parse_tag_or_digest
+from txregistry.registry.repository import Registry
+from txregistry.streams import Collector, TooLong, pump
+from txregistry.web.answers import send_bytes, send_nothing
+from txregistry.web.conditions import matches
+from txregistry.web.urls import Urls
+
+
+class ManifestRoutes:
+    """The endpoints for manifests."""
+
+    def __init__(
+        self, registry: Registry, urls: Urls, can_delete: bool, max_size: int
+    ) -> None:
+        """Prepare.
+
+        Args:
+            registry: All repositories.
+            urls: Makes the URLs in answers.
+            can_delete: Whether clients may delete.
+            max_size: The largest manifest that is taken, in bytes.
+        """
+        self._registry = registry
+        self._urls = urls
+        self._can_delete = can_delete
+        self._max_size = max_size
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+        path = "/v2/<loose:name>/manifests/<reference>"
+        app.route(path, methods=["GET"], endpoint="manifest")(self.get)
+        app.route(path, methods=["PUT"], endpoint="manifest_put")(self.put)
+        app.route(path, methods=["DELETE"], endpoint="manifest_delete")(self.delete)
+
+    async def get(self, request: Any, name: str, reference: str) -> None:
+        """end-3: pull a manifest, or ask about it."""
+        manifests = self._registry.repository(Name.parse(name)).manifests
+        tag_or_digest = parse_tag_or_digest(reference)
+        digest = await manifests.resolve(tag_or_digest)
+        manifest = await manifests.get(digest)
+        accepted = Accepted.parse(request.headers("accept"))
+        if not _is_accepted(accepted, manifest.media_type):
+            by_tag = isinstance(tag_or_digest, Tag)
+            digest = _substitute(manifest, accepted, by_tag) or digest
+            manifest = await manifests.get(digest)
+        headers = {
+            "Content-Type": manifest.media_type,
+            "Docker-Content-Digest": str(digest),
+            "ETag": f'"{digest}"',
+        }
+        if matches(request.headers("if-none-match"), digest):
+            send_nothing(request, 304, headers)
+        else:
+            send_bytes(request, 200, manifest.content, headers)
+
+    async def put(self, request: Any, name: str, reference: str) -> None:
+        """end-7a, end-7b: push a manifest by tag, or by digest with tags."""
+        parsed = Name.parse(name)
+        tag_or_digest = parse_tag_or_digest(reference)
+        tags = [Tag.parse(text) for text in request.parameters("tag")]
+        manifest = await self._receive(request)
+        if isinstance(tag_or_digest, Tag):
+            digest = Digest.of(manifest.content)
+            if tags:
+                raise BadRequest(message="tag parameters need a digest in the path")
+            tags = [tag_or_digest]
+        else:
+            digest = tag_or_digest
+        await self._registry.repository(parsed).manifests.put(manifest, digest, tags)
+        headers = {
+            "Location": self._urls.manifest(request, parsed, digest),
+            "Docker-Content-Digest": str(digest),
+        }
+        if manifest.subject is not None:
+            headers["OCI-Subject"] = str(manifest.subject.digest)
+        if isinstance(tag_or_digest, Digest) and tags:
+            headers["OCI-Tag"] = ", ".join(map(str, tags))
+        send_nothing(request, 201, headers)
+
+    async def delete(self, request: Any, name: str, reference: str) -> None:
+        """end-9: delete a manifest, or a tag."""
+        repository = self._registry.repository(Name.parse(name))
+        tag_or_digest = parse_tag_or_digest(reference)
+        if not self._can_delete:
+            raise Unsupported()
+        if isinstance(tag_or_digest, Tag):
+            await repository.tags.delete(tag_or_digest)
+        else:
+            await repository.manifests.delete(tag_or_digest)
+        send_nothing(request, 202)
+
+    async def _receive(self, request: Any) -> Manifest:
+        length = request.body.length
+        if isinstance(length, int) and length > self._max_size:
+            raise ManifestTooLarge({"limit": self._max_size})
+        collector = Collector(self._max_size)
+        try:
+            await pump(request.body, collector)
+        except TooLong:
+            raise ManifestTooLarge({"limit": self._max_size}) from None
+        content_type = request.header("content-type") or ""
+        media_type = content_type.partition(";")[0].strip().lower()
+        return Manifest.parse(collector.content(), media_type or None)
+
+
+def _is_accepted(accepted: Accepted, media_type: str) -> bool:
+    # All manifests are JSON: a person's "Accept: application/json" is meant to get one.
+    return accepted.takes(media_type) or accepted.takes("application/json")
+
+
+def _substitute(manifest: Manifest, accepted: Accepted, by_tag: bool) -> Digest | None:
+    """Choose what a client gets that does not accept what was pushed.
+
+    As the Go registry does: clients from before multi-platform images get the
+    linux/amd64 child of a Docker list; Docker manifests are served whatever is
+    accepted; OCI manifests only to clients that know them.
+
+    Returns:
+        Another manifest's digest; None: the manifest itself.
+
+    Raises:
+        ManifestUnknown: There is nothing for the client.
+    """
+    if manifest.media_type == DOCKER_LIST:
+        return _amd64_child(manifest) if by_tag else None
+    if manifest.media_type == DOCKER_MANIFEST:
+        return None
+    kind = "index" if manifest.media_type == OCI_INDEX else "manifest"
+    raise ManifestUnknown(
+        {"mediaType": manifest.media_type},
+        message=f"OCI {kind} found, but the Accept header does not take it",
+    )
+
+
+def _amd64_child(manifest: Manifest) -> Digest:
+    for child in manifest.manifests:
+        platform = child.platform
+        if platform and (platform.os, platform.architecture) == ("linux", "amd64"):
+            return child.digest
+    raise ManifestUnknown(
+        message="a list found without linux/amd64, and the Accept header takes no lists"
+    )

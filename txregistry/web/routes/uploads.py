@@ -1,0 +1,201 @@
+"""Uploads: push a blob, in one piece or in many (end-4 to end-6, end-11 to end-14)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from klein import Klein
+from twisted.web.iweb import UNKNOWN_LENGTH
+
+from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
+from txregistry.oci.errors import (
+    BlobUploadUnknown,
+    DigestInvalid,
+    NameInvalid,
+    RangeInvalid,
+    SizeInvalid,
+    UnsupportedMediaType,
+)
+from txregistry.oci.mediatypes import OCTET_STREAM
+from txregistry.oci.names import Name
+from txregistry.oci.ranges import ContentRange
+from txregistry.registry.repository import Registry, Repository
+from txregistry.registry.uploads import Upload
+from txregistry.web.answers import send_nothing
+from txregistry.web.push_location import PushLocations
+from txregistry.web.urls import Urls
+
+
+class UploadRoutes:
+    """The endpoints for upload sessions."""
+
+    def __init__(
+        self, registry: Registry, urls: Urls, push_locations: PushLocations
+    ) -> None:
+        """Take all repositories, and what makes and checks push locations."""
+        self._registry = registry
+        self._urls = urls
+        self._push_locations = push_locations
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+        start = "/v2/<loose:name>/blobs/uploads/"
+        app.route(start, methods=["POST"], endpoint="upload_start")(self.start)
+        bare = start.rstrip("/")
+        app.route(bare, methods=["POST"], endpoint="upload_start_bare")(self.start)
+        path = f"{start}<session_id>"
+        app.route(path, methods=["GET"], endpoint="upload")(self.status)
+        app.route(path, methods=["PATCH"], endpoint="upload_append")(self.append)
+        app.route(path, methods=["PUT"], endpoint="upload_commit")(self.commit)
+        app.route(path, methods=["DELETE"], endpoint="upload_cancel")(self.cancel)
+
+    async def start(self, request: Any, name: str) -> None:
+        """end-4a, end-4b, end-4c, end-11: begin a session, or spare the client one."""
+        repository = self._registry.repository(Name.parse(name))
+        mount = _digest(request, "mount")
+        digest = _digest(request, "digest")
+        algorithm = request.parameter("digest-algorithm") or CANONICAL
+        if algorithm not in ALGORITHMS:
+            raise DigestInvalid(algorithm, message="unsupported digest algorithm")
+        if mount is not None and await self._mount(request, repository, mount):
+            self._created(request, repository, mount)
+        elif digest is not None and mount is None:
+            await self._push_whole(request, repository, digest)
+            self._created(request, repository, digest)
+        else:
+            upload = await repository.uploads.start(algorithm)
+            send_nothing(request, 202, self._position(request, repository, upload))
+
+    async def status(self, request: Any, name: str, session_id: str) -> None:
+        """end-13: say where a session stands."""
+        repository = self._registry.repository(Name.parse(name))
+        upload = await repository.uploads.find(session_id)
+        send_nothing(request, 204, self._position(request, repository, upload))
+
+    async def append(self, request: Any, name: str, session_id: str) -> None:
+        """end-5: take a chunk, or a stream."""
+        repository = self._registry.repository(Name.parse(name))
+        _require_bytes(request)
+        upload = await self._find(request, repository, session_id)
+        promised = self._check_range(request, repository, upload)
+        try:
+            after = await repository.uploads.append(upload, request.body)
+        except RangeInvalid as error:
+            upload = await repository.uploads.find(session_id)
+            error.headers.update(self._position(request, repository, upload))
+            raise
+        if promised is not None and after.offset - upload.offset != promised:
+            raise SizeInvalid({"received": after.offset - upload.offset})
+        send_nothing(request, 202, self._position(request, repository, after))
+
+    async def commit(self, request: Any, name: str, session_id: str) -> None:
+        """end-6: take the rest and end the session."""
+        repository = self._registry.repository(Name.parse(name))
+        digest = _digest(request, "digest")
+        if digest is None:
+            raise DigestInvalid(message="the digest parameter is missing")
+        upload = await self._find(request, repository, session_id)
+        self._check_range(request, repository, upload)
+        source = None if request.body.length == 0 else request.body
+        try:
+            await repository.uploads.commit(upload, digest, source)
+        except RangeInvalid as error:
+            upload = await repository.uploads.find(session_id)
+            error.headers.update(self._position(request, repository, upload))
+            raise
+        self._created(request, repository, digest)
+
+    async def cancel(self, request: Any, name: str, session_id: str) -> None:
+        """end-14: give a session up."""
+        repository = self._registry.repository(Name.parse(name))
+        state = request.parameter("_state")
+        self._push_locations.offset(state, repository.name, session_id)
+        await repository.uploads.cancel(session_id)
+        send_nothing(request, 204, {"Docker-Upload-UUID": session_id})
+
+    async def _mount(self, request: Any, repository: Repository, mount: Digest) -> bool:
+        source = request.parameter("from")
+        try:
+            other = None if source is None else Name.parse(source)
+        except NameInvalid:
+            return False  # a client that cannot mount uploads, so let it
+        return await repository.blobs.mount(mount, other) is not None
+
+    async def _push_whole(
+        self, request: Any, repository: Repository, digest: Digest
+    ) -> None:
+        upload = await repository.uploads.start()
+        try:
+            await repository.uploads.commit(upload, digest, request.body)
+        except BaseException:
+            # The client does not know the session, so nobody will go on with it.
+            with contextlib.suppress(BlobUploadUnknown):
+                await repository.uploads.cancel(upload.session_id)
+            raise
+
+    async def _find(
+        self, request: Any, repository: Repository, session_id: str
+    ) -> Upload:
+        """Find a session and check that the client knows where it stands."""
+        state = request.parameter("_state")
+        offset = self._push_locations.offset(state, repository.name, session_id)
+        upload = await repository.uploads.find(session_id)
+        # A Content-Range says more plainly than an old push location what is meant.
+        if request.header("content-range") is None and offset != upload.offset:
+            raise self._elsewhere(request, repository, upload)
+        return upload
+
+    def _check_range(
+        self, request: Any, repository: Repository, upload: Upload
+    ) -> int | None:
+        """Check the Content-Range; return how many bytes it promises, if any."""
+        header = request.header("content-range")
+        if header is None:
+            return None
+        content_range = ContentRange.parse(header)
+        if content_range.first != upload.offset:
+            raise self._elsewhere(request, repository, upload)
+        promised = content_range.last - content_range.first + 1
+        if request.body.length not in (UNKNOWN_LENGTH, promised):
+            raise SizeInvalid({"promised": promised})
+        return promised
+
+    def _elsewhere(
+        self, request: Any, repository: Repository, upload: Upload
+    ) -> RangeInvalid:
+        return RangeInvalid(
+            {"offset": upload.offset},
+            headers=self._position(request, repository, upload),
+        )
+
+    def _created(self, request: Any, repository: Repository, digest: Digest) -> None:
+        headers = {
+            "Location": self._urls.blob(request, repository.name, digest),
+            "Docker-Content-Digest": str(digest),
+        }
+        send_nothing(request, 201, headers)
+
+    def _position(
+        self, request: Any, repository: Repository, upload: Upload
+    ) -> dict[str, str]:
+        name, session_id = repository.name, upload.session_id
+        state = self._push_locations.sign(name, upload)
+        return {
+            "Location": self._urls.push_location(request, name, session_id, state),
+            "Range": f"0-{max(upload.offset - 1, 0)}",
+            "Docker-Upload-UUID": session_id,
+        }
+
+
+def _digest(request: Any, parameter: str) -> Digest | None:
+    text = request.parameter(parameter)
+    return None if text is None else Digest.parse(text)
+
+
+def _require_bytes(request: Any) -> None:
+    content_type = request.header("content-type") or OCTET_STREAM
+    if content_type.partition(";")[0].strip().lower() != OCTET_STREAM:
+        raise UnsupportedMediaType(
+            content_type, message=f"send chunks as {OCTET_STREAM}"
+        )

@@ -1,0 +1,69 @@
+"""URLs: how the registry is reached from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from txregistry.oci.digest import Digest
+from txregistry.oci.forwarded import origin
+from txregistry.oci.names import Name
+
+
+class Urls:
+    """Makes the URLs that answers carry."""
+
+    def __init__(
+        self,
+        prefix: str,
+        host: str | None,
+        relative: bool,
+        trusts: Callable[[str], bool],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            prefix: What stands before ``v2/``: begins and ends with ``/``.
+            host: Scheme and host, ``https://registry.example``; None: as the request
+                came.
+            relative: Whether URLs are to be paths only.
+            trusts: Says of a client's address whether its ``Forwarded`` and
+                ``X-Forwarded-*`` headers are believed.
+        """
+        self._prefix = prefix
+        self._host = host
+        self._relative = relative
+        self._trusts = trusts
+
+    def blob(self, request: Any, name: Name, digest: Digest) -> str:
+        """Return where a blob is pulled (end-2)."""
+        return self._public(request, f"{name}/blobs/{digest}")
+
+    def manifest(self, request: Any, name: Name, digest: Digest) -> str:
+        """Return where a manifest is pulled (end-3)."""
+        return self._public(request, f"{name}/manifests/{digest}")
+
+    def push_location(
+        self, request: Any, name: Name, session_id: str, state: str
+    ) -> str:
+        """Return where an upload session goes on (end-5, end-6)."""
+        path = f"{name}/blobs/uploads/{session_id}?_state={state}"
+        return self._public(request, path)
+
+    def _public(self, request: Any, path: str) -> str:
+        path = f"{self._prefix}v2/{path}"
+        if self._host is not None:
+            return self._host + path
+        if self._relative:
+            return path
+        scheme, host = self._origin(request)
+        return path if host is None else f"{scheme}://{host}{path}"
+
+    def _origin(self, request: Any) -> tuple[str, str | None]:
+        scheme: str | None = None
+        host: str | None = None
+        if self._trusts(request.getClientAddress().host):
+            scheme, host = origin(request.headers)
+        if scheme is None:
+            scheme = "https" if request.isSecure() else "http"
+        return scheme, host or request.header("host") or None
