@@ -60,6 +60,7 @@ class RegistryChannel(HTTPChannel):
         self.timeOut = limits.idle_timeout  # type: ignore[assignment]  # or a float
         self._due = False
         self._refused = False
+        self._gone = False
         self._answered: Any = None
         self._deadline: IDelayedCall | None = None
         self._stall: IDelayedCall | None = None
@@ -179,11 +180,15 @@ class RegistryChannel(HTTPChannel):
 
     def pause_body(self) -> None:
         """See Flow."""
+        if self._gone:
+            return
         self.setTimeout(None)
         self._networkProducer.pauseProducing()
 
     def resume_body(self) -> None:
         """See Flow."""
+        if self._gone:
+            return
         if self._transferDecoder is not None:
             self.setTimeout(self._limits.idle_timeout)
         self._networkProducer.resumeProducing()
@@ -196,13 +201,12 @@ class RegistryChannel(HTTPChannel):
 
     def _body_malformed(self) -> None:
         request = self.requests[0]
-        self._refused = True
-        request.body.lost("malformed chunked body")
-        if not request.startedWriting and not request.finished:
-            self.transport.write(raw_answer(BadRequest(message="bad chunked body")))
-            self.loseConnection()
-        else:
+        if request.startedWriting:
             self.transport.abortConnection()
+        else:
+            request.silence()
+            self._refuse(BadRequest(message="malformed chunked body"))
+        request.body.lost("malformed chunked body")
 
     # Answer
 
@@ -272,10 +276,11 @@ class RegistryChannel(HTTPChannel):
             if call is not None:
                 call.cancel()
         self._stall = self._linger = None
+        self._gone = True
+        super().connectionLost(reason)
         for request in self.requests:
             if request.body is not None:
                 request.body.lost("the client went away")
-        super().connectionLost(reason)
         self.site.closed(self)
 
     def _refuse(self, error: RegistryError) -> None:

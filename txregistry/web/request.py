@@ -27,13 +27,14 @@ class RegistryRequest(Request):
         text_path: The path, percent-decoded.
     """
 
-    body: RequestBody
+    body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
     channel: Any
     site: Any
     expects_continue = False
     text_path = ""
 
     _dispatched = False
+    _silenced = False
 
     def gotLength(self, length: int | None) -> None:
         """Note that the headers are complete; no temporary file is made."""
@@ -105,18 +106,25 @@ class RegistryRequest(Request):
 
     def write(self, data: bytes) -> None:
         """Write a part of the answer; the first one sends the headers before it."""
+        if self._silenced:
+            return
         if not self.startedWriting and not self.channel.keep_for_next(self):
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         super().write(data)
 
     def cut(self) -> None:
         """End the connection, so that nobody takes half an answer for a whole one."""
-        if self.channel is not None:
+        if not self._silenced and not self._disconnected:
+            self._silenced = True
             self.channel.transport.abortConnection()
+
+    def silence(self) -> None:
+        """Write nothing more: the connection has answered for the request."""
+        self._silenced = True
 
     def finish(self) -> None:
         """End the answer, unless there is nobody to hear it."""
-        if not self._disconnected and not self.finished:
+        if not self._silenced and not self._disconnected and not self.finished:
             super().finish()
 
 
