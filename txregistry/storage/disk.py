@@ -1,0 +1,211 @@
+"""The disk: a folder in which every change is atomic, and durable when it returns.
+
+Everything here blocks, may be called from any thread, and fails with OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from heapq import nsmallest
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from txregistry.storage.paths import ROOT, is_segment
+from txregistry.storage.settling import Settled
+
+ATTEMPTS: Final = 10  # at what somebody else's deletions can spoil
+
+# The Go registry (3.1) leaves such files when it is killed; a tag may be named so too,
+# but that is a directory.
+_GO_LEFTOVER: Final = re.compile(
+    r".+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp"
+)
+
+# What removing a tree fails with while somebody else changes it.
+_BUSY_TREE: Final = (errno.ENOENT, errno.ENOTEMPTY)
+
+# What a file system answers that cannot sync a directory.
+_NO_SUCH_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+
+_T = TypeVar("_T")
+
+
+class Disk:
+    """A folder and what can be done in it.
+
+    A place is a path as the operating system knows it. Files and folders get the modes
+    0666 and 0777 less the umask: the Go registry's, which can take over at any time.
+    """
+
+    def __init__(self, root: str) -> None:
+        """Take the folder's absolute path. It is made when something is put there."""
+        self.root = root
+        self._settled = Settled(root, self.sync_directory)
+
+    def place(self, path: str) -> str:
+        """Return where a driver's path lies."""
+        return self.root if path == ROOT else self.root + path
+
+    def put(self, place: str, content: bytes) -> None:
+        """Write a file whole, over what is there."""
+        persistently(partial(self._put, place, content))
+
+    def move(self, source: str, destination: str) -> None:
+        """Move a file that is durable already, over what is there."""
+        persistently(partial(self._move, source, destination))
+
+    def remove(self, place: str) -> None:
+        """Remove a file, or a directory and all below it."""
+        os.lstat(place)
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                _remove(place)
+            except OSError as error:
+                # Somebody else may remove the same, or put new files there.
+                if not os.path.lexists(place):
+                    break
+                if error.errno not in _BUSY_TREE or not attempts_left:
+                    raise
+            else:
+                break
+        self.sync_directory(os.path.dirname(place))
+
+    def names(self, place: str, after: str, limit: int | None) -> list[str]:
+        """List what is directly in a folder; see IStorageDriver.list_children."""
+        with os.scandir(place) as entries:
+            names = (
+                entry.name
+                for entry in entries
+                if entry.name > after and _is_shown(entry)
+            )
+            return sorted(names) if limit is None else nsmallest(limit, names)
+
+    def make_directory(self, directory: str) -> None:
+        """Make a folder and those above it. They become durable with ``sync``."""
+        if os.path.isdir(directory):
+            return
+        self.make_directory(os.path.dirname(directory))
+        self._settled.made(directory)
+        try:
+            os.mkdir(directory)
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
+        if not directory.startswith(f"{self.root}/"):
+            self.sync_directory(os.path.dirname(directory))
+
+    def temporary(self, place: str) -> str:
+        """Name a file beside another one that no path of a driver leads to."""
+        return f"{os.path.dirname(place)}/~{uuid4()}.tmp"
+
+    def sync(self, directory: str) -> None:
+        """Make the names in a folder durable, and the folder's own name."""
+        self.sync_directory(directory)
+        self._settled.settle(directory)
+
+    def sync_directory(self, directory: str) -> None:
+        """Make the names in a folder durable; a folder that is gone has none."""
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_SYNC:
+                raise
+        finally:
+            os.close(descriptor)
+
+    def sync_file(self, descriptor: int) -> None:
+        """Make a file's content and size durable."""
+        os.fsync(descriptor)
+
+    def rename(self, source: str, destination: str) -> None:
+        """Give a file another name, over what has that name."""
+        os.rename(source, destination)
+
+    def _put(self, place: str, content: bytes) -> None:
+        directory = os.path.dirname(place)
+        self.make_directory(directory)
+        with self._temporary_file(place) as (temporary, descriptor):
+            write_all(descriptor, content)
+            self.sync_file(descriptor)
+            self.rename(temporary, place)
+        self.sync(directory)
+
+    @contextmanager
+    def _temporary_file(self, place: str) -> Iterator[tuple[str, int]]:
+        temporary = self.temporary(place)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            yield temporary, descriptor
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _move(self, source: str, destination: str) -> None:
+        directory = os.path.dirname(destination)
+        self.make_directory(directory)
+        self.rename(source, destination)
+        self.sync(directory)
+        if os.path.dirname(source) != directory:
+            self.sync_directory(os.path.dirname(source))
+
+
+def persistently(attempt: Callable[[], _T]) -> _T:
+    """Try again what somebody else's deletions spoil between two steps of it.
+
+    Args:
+        attempt: What to do; made up to ``ATTEMPTS`` times.
+
+    Raises:
+        FileNotFoundError: It failed so each time.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(FileNotFoundError):
+            return attempt()
+    return attempt()
+
+
+def require_regular(status: os.stat_result) -> None:
+    """Refuse what holds no bytes.
+
+    Raises:
+        IsADirectoryError: It is no regular file; most likely it is a directory.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "not a regular file")
+
+
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
+    """Write bytes, in as many steps as the operating system makes of it."""
+    written = os.write(descriptor, content)
+    while written < len(content):
+        content = memoryview(content)[written:]
+        written = os.write(descriptor, content)
+
+
+def _is_shown(entry: os.DirEntry[str]) -> bool:
+    # lost+found and our own temporary files are no segments of a path.
+    name = entry.name
+    if not is_segment(name):
+        return False
+    return _GO_LEFTOVER.fullmatch(name) is None or entry.is_dir()
+
+
+def _remove(place: str) -> None:
+    if stat.S_ISDIR(os.lstat(place).st_mode):
+        shutil.rmtree(place)
+    else:
+        os.unlink(place)

@@ -1,0 +1,176 @@
+"""Drafts: files on disk that somebody is writing.
+
+A new file, or one that is continued, is written in its place: other processes see how
+far it is. A file that takes another one's place is written beside it until it is kept
+or published, so that readers have the old one whole.
+
+Everything here blocks, most of it briefly, and fails with OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from typing import Final
+
+from txregistry.storage.disk import Disk, persistently, require_regular, write_all
+
+# What a file system answers that has no locks. Two writers are then not noticed.
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
+
+class Draft:
+    """An open file that one writer has for itself.
+
+    Attributes:
+        size: Bytes in it, those from before it was opened too.
+    """
+
+    def __init__(
+        self, disk: Disk, place: str, written_at: str, descriptors: tuple[int, ...]
+    ) -> None:
+        """Take an open file.
+
+        Args:
+            disk: What the file is on.
+            place: Where it belongs.
+            written_at: Where it is for now; the same, or a temporary place.
+            descriptors: The file's own, open for appending, and then any others that
+                are to be closed with it: locks on what it replaces.
+        """
+        self.size = os.fstat(descriptors[0]).st_size
+        self._disk = disk
+        self._place = place
+        self._written_at = written_at
+        self._descriptors = descriptors
+
+    def write(self, content: bytes) -> None:
+        """Append bytes. Not for two threads at a time."""
+        try:
+            write_all(self._descriptors[0], content)
+        except OSError:
+            self.size = os.fstat(self._descriptors[0]).st_size
+            raise
+        self.size += len(content)
+
+    def keep(self) -> None:
+        """Close the file and leave it in its place.
+
+        Raises:
+            FileNotFoundError: Somebody else has removed it.
+        """
+        try:
+            self._settle_in()
+        finally:
+            self.close()
+
+    def publish(self) -> None:
+        """Make the file durable in its place. When it fails, the file stays open.
+
+        Raises:
+            FileNotFoundError: Somebody else has removed it.
+        """
+        self._disk.sync_file(self._descriptors[0])
+        self._settle_in()
+        self._disk.sync(os.path.dirname(self._place))
+        self.close()
+
+    def discard(self) -> None:
+        """Close the file and remove it. Harmless if somebody else did."""
+        try:
+            if self._is_at(self._written_at):
+                with suppress(FileNotFoundError):
+                    os.unlink(self._written_at)
+                self._disk.sync_directory(os.path.dirname(self._place))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give up the descriptors and with them the locks."""
+        descriptors, self._descriptors = self._descriptors, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _settle_in(self) -> None:
+        if self._written_at != self._place:
+            self._disk.rename(self._written_at, self._place)
+            self._written_at = self._place
+        elif not self._is_at(self._place):
+            raise FileNotFoundError(errno.ENOENT, "removed while it was written")
+
+    def _is_at(self, place: str) -> bool:
+        return _is_open_at(self._descriptors[0], place)
+
+
+def open_draft(disk: Disk, place: str, *, append: bool) -> Draft:
+    """Open a file for writing.
+
+    Args:
+        disk: What it is on.
+        place: Where it is or will be.
+        append: Go on behind what is there. False: begin anew; folders are made.
+
+    Raises:
+        BlockingIOError: Somebody else writes to it.
+        FileNotFoundError: There is nothing to append to.
+        IsADirectoryError: No file can be there.
+    """
+    if append:
+        return persistently(lambda: _continued(disk, place))
+    return persistently(lambda: _begun(disk, place))
+
+
+def _continued(disk: Disk, place: str) -> Draft:
+    return Draft(disk, place, place, (_open_locked(place, 0),))
+
+
+def _begun(disk: Disk, place: str) -> Draft:
+    disk.make_directory(os.path.dirname(place))
+    descriptor = _open_locked(place, os.O_CREAT)
+    try:
+        if os.fstat(descriptor).st_size == 0:
+            return Draft(disk, place, place, (descriptor,))
+        # Whoever comes next finds the old file or the new one, and either is locked.
+        temporary = disk.temporary(place)
+        own = _open_locked(temporary, os.O_CREAT | os.O_EXCL)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Draft(disk, place, temporary, (own, descriptor))
+
+
+def _open_locked(place: str, flags: int) -> int:
+    # Non-blocking, because a named pipe would wait for its reader otherwise.
+    flags |= os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
+    descriptor = os.open(place, flags, 0o666)
+    try:
+        require_regular(os.fstat(descriptor))
+        _lock(descriptor)
+        _require_open_at(descriptor, place)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _require_open_at(descriptor: int, place: str) -> None:
+    # The lock was free because whoever had it has removed or replaced the file.
+    if not _is_open_at(descriptor, place):
+        raise FileNotFoundError(errno.ENOENT, "replaced while it was opened")
+
+
+def _is_open_at(descriptor: int, place: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(place))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,365 @@
+"""The filesystem driver: the tree in a folder, as the Go registry keeps it.
+
+A path lies in the folder as it is spelled. What the driver keeps for itself beside that
+has a name with a ``~``, which no path has, and is not listed; after a crash such files
+can be removed by hand. Symbolic links are followed.
+
+What takes microseconds runs in the reactor thread, because a thread would cost more:
+looking at a file, reading a small one, opening. What waits for the disk (fsync) or may
+be long (a large directory) runs in another thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+from txregistry.deferreds import deferred
+from txregistry.interfaces import (
+    FileStat,
+    IFileRange,
+    IFileWriter,
+    InvalidOffset,
+    InvalidOption,
+    InvalidPath,
+    IStorageDriver,
+    IStorageDriverFactory,
+    PathBusy,
+    PathNotFound,
+    StorageError,
+    StorageFull,
+)
+from txregistry.storage.disk import Disk, require_regular
+from txregistry.storage.drafts import Draft, open_draft
+from txregistry.storage.options import refuse_unknown
+from txregistry.storage.paths import (
+    ROOT,
+    PathObstructed,
+    require_path,
+    require_path_or_root,
+)
+from txregistry.storage.sources import RangeSource
+from txregistry.storage.threads import InThread, in_threads_of, to_the_end
+from txregistry.storage.writers import WriterState
+
+NAME: Final = "filesystem"
+DEFAULT_ROOT: Final = "/var/lib/registry"
+
+# Files up to so many bytes are read whole in the reactor thread.
+SMALL: Final = 1024 * 1024
+
+_NOTHING_THERE: Final = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENXIO,
+)
+_IN_THE_WAY: Final = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENXIO)
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
+_T = TypeVar("_T")
+
+
+@implementer(IStorageDriver)
+class FilesystemDriver:
+    """Keeps the tree in a folder. See IStorageDriver.
+
+    A path that the operating system finds too long is ``InvalidPath`` to write, and to
+    read ``PathNotFound``, since nothing can be there.
+    """
+
+    name = NAME
+
+    def __init__(self, disk: Disk, clock: IReactorTime, in_thread: InThread) -> None:
+        """Take the folder, where turns of the reactor come from, and threads."""
+        self._disk = disk
+        self._clock = clock
+        self._in_thread = in_thread
+
+    @deferred
+    async def get_content(self, path: str) -> bytes:
+        """See IStorageDriver."""
+        require_path(path, NAME)
+        with _translated(path):
+            descriptor, size = _open_to_read(self._disk.place(path))
+            try:
+                if size <= SMALL:
+                    return _read_all(descriptor, size)
+                return await self._finish(partial(_read_all, descriptor, size))
+            finally:
+                os.close(descriptor)
+
+    @deferred
+    async def put_content(self, path: str, content: bytes) -> None:
+        """See IStorageDriver."""
+        require_path(path, NAME)
+        with _translated(path, writing=True):
+            await self._finish(partial(self._disk.put, self._disk.place(path), content))
+
+    @deferred
+    async def open_reader(
+        self, path: str, offset: int = 0, length: int | None = None
+    ) -> IBodyProducer:
+        """See IStorageDriver. The source provides IFileRange too."""
+        require_path(path, NAME)
+        with _translated(path):
+            descriptor, size = _open_to_read(self._disk.place(path))
+        if not 0 <= offset <= size:
+            os.close(descriptor)
+            raise InvalidOffset(path, NAME, offset)
+        end = size if length is None else min(size, offset + max(length, 0))
+        return FilesystemReader(self._clock, descriptor, offset, end - offset)
+
+    @deferred
+    async def open_writer(self, path: str, append: bool = False) -> IFileWriter:
+        """See IStorageDriver. Folders are made, but not durable before ``commit``."""
+        require_path(path, NAME)
+        with _translated(path, writing=True):
+            draft = open_draft(self._disk, self._disk.place(path), append=append)
+        return FilesystemWriter(path, draft, self._in_thread)
+
+    @deferred
+    async def stat(self, path: str) -> FileStat:
+        """See IStorageDriver."""
+        require_path_or_root(path, NAME)
+        with _translated(path):
+            return _look(path, self._disk.place(path))
+
+    @deferred
+    async def list_children(
+        self, path: str, after: str = "", limit: int | None = None
+    ) -> list[str]:
+        """See IStorageDriver."""
+        require_path_or_root(path, NAME)
+        names = partial(self._disk.names, self._disk.place(path), after, limit)
+        with _translated(path):
+            try:
+                return await self._in_thread(names)
+            except FileNotFoundError:
+                if path == ROOT:
+                    return []
+                raise
+
+    @deferred
+    async def move(self, source: str, destination: str) -> None:
+        """See IStorageDriver. The file is taken to be durable where it is."""
+        require_path(source, NAME)
+        require_path(destination, NAME)
+        here, there = self._disk.place(source), self._disk.place(destination)
+        with _translated(source):
+            require_regular(os.stat(here))
+        with _translated(destination, writing=True, missing=source):
+            await self._finish(partial(self._disk.move, here, there))
+
+    @deferred
+    async def delete(self, path: str) -> None:
+        """See IStorageDriver."""
+        require_path(path, NAME)
+        with _translated(path):
+            await self._finish(partial(self._disk.remove, self._disk.place(path)))
+
+    @deferred
+    async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
+        """See IStorageDriver. There is none."""
+        require_path(path, NAME)
+        return None
+
+    async def _finish(self, work: Callable[[], _T]) -> _T:
+        return await to_the_end(self._in_thread(work))
+
+
+@implementer(IFileRange)
+class FilesystemReader(RangeSource):
+    """A range of an open file. See IBodyProducer and IFileRange."""
+
+    def __init__(
+        self, clock: IReactorTime, descriptor: int, offset: int, length: int
+    ) -> None:
+        """Take an open file, which is closed in the end, and a range in it."""
+        self.descriptor = descriptor
+        super().__init__(
+            clock, offset, length, self._read_at, partial(os.close, descriptor)
+        )
+
+    def _read_at(self, position: int, size: int) -> bytes:
+        try:
+            return os.pread(self.descriptor, size, position)
+        except OSError as error:
+            raise StorageError(f"{NAME}: cannot read: {error.strerror}") from error
+
+
+@implementer(IFileWriter)
+class FilesystemWriter(WriterState):
+    """A file being written. See IFileWriter.
+
+    It never pauses a producer. ``write`` may be called from another thread, as long as
+    there is one call at a time.
+    """
+
+    def __init__(self, path: str, draft: Draft, in_thread: InThread) -> None:
+        """Take the file's path, the open file, and threads."""
+        super().__init__(path, NAME)
+        self._path = path
+        self._draft = draft
+        self._in_thread = in_thread
+
+    @property
+    def size(self) -> int:
+        """See IFileWriter. A piece of a write that failed may count."""
+        return self._draft.size
+
+    def write(self, data: bytes) -> None:
+        """See IFileWriter."""
+        self._require_usable()
+        try:
+            with _translated(self._path, writing=True):
+                self._draft.write(data)
+        except StorageError:
+            self._broken = True
+            raise
+
+    @deferred
+    async def close(self) -> None:
+        """See IFileWriter. Harmless after the end.
+
+        Fails with ``PathNotFound`` if somebody else has removed the file.
+        """
+        if self._end():
+            with _translated(self._path, writing=True):
+                self._draft.keep()
+
+    @deferred
+    async def commit(self) -> None:
+        """See IFileWriter. After a failure the writer can still be ended.
+
+        Fails with ``PathNotFound`` if somebody else has removed the file.
+        """
+        self._require_usable()
+        self._end()
+        try:
+            with _translated(self._path, writing=True):
+                await to_the_end(self._in_thread(self._draft.publish))
+        except StorageError:
+            self._ended, self._broken = False, True
+            raise
+
+    @deferred
+    async def cancel(self) -> None:
+        """See IFileWriter. Harmless after the end; what it was to replace stays."""
+        if self._end():
+            with _translated(self._path):
+                await to_the_end(self._in_thread(self._draft.discard))
+
+
+@implementer(IStorageDriverFactory)
+class FilesystemFactory:
+    """Makes filesystem drivers. See IStorageDriverFactory.
+
+    Options: ``rootdirectory``, the folder; ``maxthreads``, a number that the Go
+    registry has and that changes nothing here: the threads are the reactor's.
+    """
+
+    def make_driver(self, reactor: Any, options: Mapping[str, Any]) -> FilesystemDriver:
+        """See IStorageDriverFactory. Touches no disk."""
+        refuse_unknown(options, {"rootdirectory", "maxthreads"})
+        root = _root_of(options.get("rootdirectory", DEFAULT_ROOT))
+        _require_count(options.get("maxthreads", 0))
+        return FilesystemDriver(Disk(root), reactor, in_threads_of(reactor))
+
+
+factory: Final = FilesystemFactory()
+
+
+def _root_of(value: object) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidOption("rootdirectory", "is not the path of a folder")
+    root = os.path.abspath(value)
+    if root.strip("/") == "":
+        raise InvalidOption("rootdirectory", "is the whole file system")
+    return root
+
+
+def _require_count(value: object) -> None:
+    # The environment gives text where the file gives a number.
+    text = "" if isinstance(value, bool) else str(value)
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidOption("maxthreads", "is not a whole number")
+
+
+def _look(path: str, place: str) -> FileStat:
+    try:
+        status = os.stat(place)
+    except FileNotFoundError:
+        if path != ROOT:
+            raise
+        return FileStat(path, True, 0, 0.0)
+    if stat.S_ISDIR(status.st_mode):
+        return FileStat(path, True, 0, status.st_mtime)
+    require_regular(status)
+    return FileStat(path, False, status.st_size, status.st_mtime)
+
+
+def _open_to_read(place: str) -> tuple[int, int]:
+    # Non-blocking, because a named pipe would wait for its writer otherwise.
+    descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        require_regular(status)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status.st_size
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    # One byte more than there should be: less than that is the end.
+    content = os.read(descriptor, size + 1)
+    if len(content) == size:
+        return content
+    pieces = [content]
+    while content := os.read(descriptor, SMALL):
+        pieces.append(content)
+    return b"".join(pieces)
+
+
+@contextmanager
+def _translated(
+    path: str, *, writing: bool = False, missing: str | None = None
+) -> Iterator[None]:
+    """Turn the operating system's errors into ours.
+
+    Args:
+        path: What the work is about.
+        writing: Whether something is to be there afterwards.
+        missing: The path that is not there when one is not; None: ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _meaning(error, path, writing, missing or path) from error
+
+
+def _meaning(error: OSError, path: str, writing: bool, missing: str) -> StorageError:
+    code = error.errno
+    if code in _NO_ROOM:
+        return StorageFull(f"{NAME}: {error.strerror}: {path}")
+    if code == errno.ENOENT or (code in _NOTHING_THERE and not writing):
+        return PathNotFound(missing, NAME)
+    if code == errno.EAGAIN:
+        return PathBusy(path, NAME)
+    if code == errno.ENAMETOOLONG:
+        return InvalidPath(path, NAME)
+    if code in _IN_THE_WAY:
+        return PathObstructed(path, NAME)
+    return StorageError(f"{NAME}: {error.strerror}: {path}")
