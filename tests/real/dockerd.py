@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.real.commands import CommandFailed, need, run
 from tests.real.daemons import Daemon
+from tests.real.images import tar_of
 
 
 class Docker:
@@ -62,11 +61,7 @@ class Docker:
     def import_image(self, image: str, files: Mapping[str, bytes]) -> None:
         """Make an image of one layer with some files."""
         tar_path = self._folder / "import.tar"
-        with tarfile.open(tar_path, "w") as tar:
-            for name, content in files.items():
-                entry = tarfile.TarInfo(name)
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
+        tar_path.write_bytes(tar_of(files))
         self.run("import", str(tar_path), image)
 
     def build_image(self, image: str, files: Mapping[str, bytes]) -> None:

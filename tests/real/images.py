@@ -94,18 +94,21 @@ def descriptor(media_type: str, content: bytes) -> dict[str, Any]:
     }
 
 
-def make_layer(files: Mapping[str, bytes]) -> Layer:
-    """Make a layer of files."""
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    """Write some files as a tar file."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as tar:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
-    return Layer(
-        gzip.compress(plain.getvalue(), compresslevel=1, mtime=0),
-        digest_of(plain.getvalue()),
-    )
+    return plain.getvalue()
+
+
+def make_layer(files: Mapping[str, bytes]) -> Layer:
+    """Make a layer of files."""
+    plain = tar_of(files)
+    return Layer(gzip.compress(plain, compresslevel=1, mtime=0), digest_of(plain))
 
 
 def random_layers() -> list[Layer]:
