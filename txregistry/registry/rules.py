@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -21,6 +20,10 @@ from txregistry.oci.manifests import Descriptor, Manifest
 Holds = Callable[[Digest], Awaitable[bool]]
 
 
+def _permits_none(_url: str) -> bool:
+    return False
+
+
 @frozen
 class ManifestRules:
     """Rules for manifests.
@@ -29,19 +32,14 @@ class ManifestRules:
         sparse: Whether a manifest may name blobs and manifests that are not here.
         platforms: Which children of an index must be here: pairs of architecture and
             operating system; None: all of them.
-        allowed_urls: A layer that is not to be here must name only URLs in which one
-            of these is found; none given: no URL is allowed.
-        denied_urls: And none in which one of these is found.
-        check_urls: Whether URLs are looked at at all.
+        permits_url: Says whether a layer may name a URL at which it can be had.
         classes: The classes of artifact that are taken (``image``, ``plugin``); empty:
             all.
     """
 
     sparse: bool = False
     platforms: frozenset[tuple[str, str]] | None = None
-    allowed_urls: tuple[re.Pattern[str], ...] = ()
-    denied_urls: tuple[re.Pattern[str], ...] = ()
-    check_urls: bool = True
+    permits_url: Callable[[str], bool] = _permits_none
     classes: frozenset[str] = field(default=frozenset())
 
     async def check(
@@ -77,8 +75,6 @@ class ManifestRules:
             )
 
     def _wrong_urls(self, manifest: Manifest) -> list[RegistryError]:
-        if not self.check_urls:
-            return []
         return [
             ManifestInvalid(
                 {"digest": str(layer.digest), "url": url},
@@ -86,20 +82,8 @@ class ManifestRules:
             )
             for layer in manifest.layers
             for url in layer.urls
-            if not self._is_allowed(url)
+            if not self.permits_url(url)
         ]
-
-    def _is_allowed(self, url: str) -> bool:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return False
-        return (
-            parts.scheme in ("http", "https")
-            and not parts.fragment
-            and any(pattern.search(url) for pattern in self.allowed_urls)
-            and not any(pattern.search(url) for pattern in self.denied_urls)
-        )
 
     def _required_children(self, manifest: Manifest) -> tuple[Descriptor, ...]:
         if self.platforms is None:
@@ -121,3 +105,16 @@ async def _missing(
         for digest in digests
         if not await holds(digest)
     ]
+
+
+def is_plain_url(url: str) -> bool:
+    """Say whether a URL can be one of a layer: http or https, without a fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.netloc + parts.path)
+        and (not parts.fragment)
+    )

@@ -158,7 +158,7 @@ class RegistryChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take bytes behind the header: of the body, or of the next request."""
-        if self._refused:
+        if self._refused or self._linger is not None:
             return
         if self._transferDecoder is None:
             super().rawDataReceived(data)

@@ -20,11 +20,12 @@ class Cors:
 
     Attributes:
         origins: As browsers send them, ``https://ui.example``; ``*``: any.
-        max_age: For how many seconds a browser may remember a preflight.
+        max_age: For how many seconds a browser may remember a preflight; None: it is
+            not told.
     """
 
     origins: frozenset[str] = frozenset()
-    max_age: int = 600
+    max_age: float | None = None
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """Return what an answer to a page carries; nothing for one not let in."""
@@ -45,8 +46,10 @@ class Cors:
         """
         if not self.headers(origin):
             return {}
-        return {
+        headers = {
             "Access-Control-Allow-Methods": _METHODS,
             "Access-Control-Allow-Headers": asked or "*",
-            "Access-Control-Max-Age": str(self.max_age),
         }
+        if self.max_age is not None:
+            headers["Access-Control-Max-Age"] = str(int(self.max_age))
+        return headers

@@ -63,7 +63,12 @@ class Urls:
         scheme: str | None = None
         host: str | None = None
         if self._trusts(request.getClientAddress().host):
-            scheme, host = origin(request.headers)
+            scheme, host = origin(_forwarding(request))
         if scheme is None:
             scheme = "https" if request.isSecure() else "http"
         return scheme, host or request.header("host") or None
+
+
+def _forwarding(request: Any) -> dict[str, str]:
+    names = ("forwarded", "x-forwarded-proto", "x-forwarded-host")
+    return {name: ",".join(request.headers(name)) for name in names}

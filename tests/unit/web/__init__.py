@@ -1,0 +1,1 @@
+"""Tests of txregistry.web, in memory and on a fake clock."""

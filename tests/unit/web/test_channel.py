@@ -67,7 +67,7 @@ class BodyTests(ChannelCase):
         self.assertEqual([b"1", b"2", b"3"], bodies)
 
     def test_continue(self) -> None:
-        """A client that waits for 100 Continue gets it when the route wants the body."""
+        """A client that waits for 100 Continue gets it if the route wants the body."""
         head = b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
         self.wire.send(head + b"Expect: 100-continue\r\n\r\n")
         self.assertEqual(100, self.wire.answer().status)
@@ -115,7 +115,8 @@ class BodyTests(ChannelCase):
     def test_bad_chunk(self) -> None:
         """A malformed chunk size is answered with 400 and ends the connection."""
         self.wire.send(
-            b"PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+            b"PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"xyz\r\n"
         )
         self.assertEqual(400, self.wire.answer().status)
         self.wire.clock.advance(LINGER_SECONDS)

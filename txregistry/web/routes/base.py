@@ -6,6 +6,7 @@ from typing import Any
 
 from klein import Klein
 
+from txregistry.oci.errors import Unavailable
 from txregistry.web.answers import send_bytes, send_nothing
 
 
@@ -25,3 +26,15 @@ class BaseRoutes:
     def base(self, request: Any) -> None:
         """end-1: say that this API is spoken here."""
         send_bytes(request, 200, b"{}", {"Content-Type": "application/json"})
+
+
+class NotYetRoutes:
+    """What stands in for all endpoints until the store is open."""
+
+    def register(self, app: Klein) -> None:
+        """Add the routes."""
+        app.route("/", branch=True, endpoint="not_yet")(self.not_yet)
+
+    def not_yet(self, request: Any) -> None:
+        """Ask the client to come again."""
+        raise Unavailable(message="starting", headers={"Retry-After": "1"})

@@ -1,0 +1,55 @@
+"""Tap: ``twistd txregistry --config FILE``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.logger import Logger
+from twisted.python import usage
+
+from txregistry.config import ConfigError, load
+from txregistry.service import make_service, stop_on_signals
+
+_log = Logger()
+
+
+class Options(usage.Options):
+    """The command line's options."""
+
+    synopsis = "[--config FILE]"
+    longdesc = "A registry for container images."
+    optParameters = [  # noqa: N815 - Twisted's
+        [
+            "config",
+            "c",
+            None,
+            "The configuration (default: REGISTRY_CONFIGURATION_PATH, else 127.0.0.1:"
+            "5000 with the folder registry-data).",
+        ],
+    ]
+
+
+def makeService(options: Options) -> IService:
+    """Make the registry's service, as twistd asks for it.
+
+    Raises:
+        SystemExit: The configuration cannot be used; one line says why.
+    """
+    from twisted.internet import reactor
+
+    return _make(options["config"], reactor)
+
+
+def _make(path: str | None, reactor: Any) -> IService:
+    try:
+        settings = load(path, os.environ)
+        service = make_service(settings, reactor)
+    except ConfigError as error:
+        sys.exit(f"txregistry: {error}")
+    for warning in settings.warnings:
+        _log.warn("{warning}", warning=warning)
+    reactor.callWhenRunning(stop_on_signals, reactor, service)
+    return service
