@@ -8,11 +8,13 @@ from typing import Final
 from attrs import field, frozen
 
 from txregistry.oci import mediatypes
-from txregistry.oci.descriptors import Descriptor
+from txregistry.oci.descriptors import Descriptor, Platform
 from txregistry.oci.digest import Digest
 from txregistry.oci.documents import Document, quoted
 from txregistry.oci.errors import JSON, ManifestInvalid, Schema1Unsupported
 from txregistry.oci.mediatypes import IMAGES, INDEXES, OCI_ARTIFACT, OCI_MANIFEST
+
+__all__ = ["Descriptor", "Manifest", "Platform"]
 
 # Which member lists the blobs beside the config.
 _LAYERS: Final = {OCI_ARTIFACT: "blobs"}
