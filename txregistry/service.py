@@ -35,6 +35,8 @@ from txregistry.web.urls import Urls
 
 _log = Logger()
 
+_REACHED_AS_LOCALHOST: Final = ("127.0.0.1", "0.0.0.0", "::", "::1")
+
 SERVER_NAME: Final = f"txregistry/{__version__}"
 
 
@@ -109,6 +111,10 @@ class RegistryService(Service):
             return
         address: Any = port.getHost()
         _log.info(self._greeting, address=f"{address.host}:{address.port}")
+        if address.host in _REACHED_AS_LOCALHOST:
+            _log.info(
+                "push to it: docker push localhost:{port}/NAME", port=address.port
+            )
 
     async def _stop(self) -> None:
         if self._port is not None and self.failure is None:

@@ -56,6 +56,7 @@ class RegistryRequest(Request):
     def process(self) -> None:
         """Hand the request to the routes."""
         self.site = self.channel.site
+        self.setHeader(b"date", self.site.date())
         self.setHeader(b"server", self.site.server_name)
         self.setHeader(*(text.encode("ascii") for text in API_VERSION))
         self.defaultContentType = None

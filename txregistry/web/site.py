@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
+from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -24,6 +25,8 @@ class RegistrySite(Site):
         draining: Whether no further requests are wanted.
         server_name: The ``Server`` header.
     """
+
+    noisy = False
 
     def __init__(
         self,
@@ -85,6 +88,10 @@ class RegistrySite(Site):
         """Cut all connections."""
         for channel in list(self._channels):
             channel.transport.abortConnection()
+
+    def date(self) -> bytes:
+        """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
+        return datetimeToString(self._clock.seconds())
 
     def log(self, request: Any) -> None:
         """Write a request to the access log, in the combined format."""
