@@ -33,7 +33,9 @@ help: ## Say what there is
 
 .PHONY: run
 run: $(VENV)/.installed ## Set up and serve on port 5000 (CONFIG=FILE for your own)
-	@exec $(BIN)/txregistry serve $(CONFIG)
+	@port=$${REGISTRY_HTTP_ADDR##*:}; [ -n "$(CONFIG)" ] || \
+		echo "push to it: docker push localhost:$${port:-5000}/myfirstimage"; \
+	exec $(BIN)/txregistry serve $(CONFIG)
 
 .PHONY: test
 test: lint types imports unit mindeps real ## Set up and pass everything

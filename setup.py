@@ -17,6 +17,7 @@ VERSION = re.search(
 INSTALL_REQUIRES = [
     "attrs >= 23.2.0",
     "cattrs >= 23.2.3",
+    "click >= 8.1.7",
     "klein >= 23.12.0",
     "PyYAML >= 6.0.1",
     "Twisted[tls] >= 24.7.0",
