@@ -52,6 +52,11 @@ class Daemon:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def log(self) -> str:
         """Return the end of its log, under its name."""
         text = self._log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")

@@ -90,15 +90,16 @@ def parse_range(header: str, size: int) -> ByteRange | None:
     return _span(_number(match[1]), last, size)
 
 
-def _span(first: int, last: int, size: int) -> ByteRange | None:
-    """Cut a range to the content; None for one that ends before it begins.
+def _span(first: int, last: int, size: int) -> ByteRange:
+    """Cut a range to the content.
+
+    A range that ends before it begins is malformed, and might be ignored; the Go
+    registry refuses it, and so does the conformance suite expect.
 
     Raises:
-        RangeNotSatisfiable: It begins behind the content's end.
+        RangeNotSatisfiable: It begins behind the content's end, or its own.
     """
-    if last < first:
-        return None
-    if first >= size:
+    if last < first or first >= size:
         raise RangeNotSatisfiable(size)
     return ByteRange(first, min(last, size - 1))
 

@@ -91,7 +91,7 @@ class RegistrySite(Site):
 
     def date(self) -> bytes:
         """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
-        return datetimeToString(self._clock.seconds())
+        return bytes(datetimeToString(self._clock.seconds()))
 
     def log(self, request: Any) -> None:
         """Write a request to the access log, in the combined format."""
