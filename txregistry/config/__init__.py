@@ -1,4 +1,30 @@
 """Configuration: YAML and environment in, frozen settings or a ConfigError out.
 
-One module a section; knows nothing of the parts that the settings are for.
+``sections`` holds the settings, one module a section; the other modules read them.
+Knows nothing of the parts that the settings are for. Use what is named here.
 """
+
+from __future__ import annotations
+
+from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.errors import ConfigError, ConfigWarning, Origin
+from txregistry.config.loading import load
+from txregistry.config.rendering import to_yaml as render
+from txregistry.config.settings import Settings
+from txregistry.config.types import Headers, Parameters, Seconds, Secret
+
+__all__ = [
+    "Address",
+    "BaseURL",
+    "ConfigError",
+    "ConfigWarning",
+    "Headers",
+    "Origin",
+    "Parameters",
+    "Seconds",
+    "Secret",
+    "Settings",
+    "TrustedProxies",
+    "load",
+    "render",
+]

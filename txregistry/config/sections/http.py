@@ -1,0 +1,141 @@
+"""``http``: how the registry listens and answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.fields import Ignored, Section, must
+from txregistry.config.sections.tls import TLS
+from txregistry.config.types import Headers, Seconds, Secret
+
+_PREFIX: Final = re.compile("/|/[!-~]*/")
+_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s@]+")
+_LONGER: Final = must(lambda length: length > 0, "must be longer than nothing")
+
+
+@frozen
+class Prometheus(Section):
+    """``http.debug.prometheus``."""
+
+    enabled: Ignored[bool] = False
+    path: Ignored[str] = "/metrics"
+
+
+@frozen
+class Debug(Section):
+    """``http.debug``."""
+
+    addr: Ignored[str] = ""
+    prometheus: Ignored[Prometheus] = field(factory=Prometheus)
+
+
+@frozen
+class HTTP2(Section):
+    """``http.http2``.
+
+    Attributes:
+        disabled: Whether HTTP/2 is off. It always is, so this has no effect.
+    """
+
+    disabled: bool = False
+
+
+@frozen
+class H2C(Section):
+    """``http.h2c``."""
+
+    enabled: Ignored[bool] = False
+
+
+@frozen
+class Limits(Section):
+    """``http.limits``: what a client may take of us before it has shown anything.
+
+    Attributes:
+        headersize: The most bytes of a request's line and headers together.
+        headercount: The most headers in a request.
+        headertimeout: Seconds from a request's first byte to the end of its headers.
+        idletimeout: Seconds without a byte moving, after which a connection is closed.
+    """
+
+    headersize: int = field(
+        default=16384, validator=must(lambda n: n >= 512, "must be 512 or more")
+    )
+    headercount: int = field(
+        default=100, validator=must(lambda n: n >= 8, "must be 8 or more")
+    )
+    headertimeout: Seconds = field(default=30.0, validator=_LONGER)
+    idletimeout: Seconds = field(default=60.0, validator=_LONGER)
+
+
+@frozen
+class Cors(Section):
+    """``http.cors``: which web pages may use the registry from a browser.
+
+    Attributes:
+        origins: Their origins; ``*`` among them: any. Empty: none.
+        maxage: For how many seconds a browser may remember the answer; None: it is
+            not told.
+    """
+
+    origins: tuple[str, ...] = field(
+        default=(),
+        validator=must(
+            lambda origins: all(map(_ORIGIN.fullmatch, origins)),
+            'must be origins such as "https://example.com", or "*"',
+        ),
+    )
+    maxage: Seconds | None = field(
+        default=None,
+        validator=must(lambda t: t is None or t >= 0, "must not be negative"),
+    )
+
+
+@frozen
+class HTTP(Section):
+    """``http``.
+
+    Attributes:
+        addr: Where to listen.
+        net: The kind of socket to listen on.
+        host: What clients call the registry; None: what each says it called.
+        prefix: The path below which everything lies; begins and ends with a slash.
+        secret: Signs the state of uploads; None: made once and kept in the store.
+        relativeurls: Whether ``Location`` headers hold a path only.
+        draintimeout: Seconds for requests to end in when the registry is stopped.
+        headers: Headers for every answer.
+        limits: Limits on clients.
+        cors: Use from browsers.
+        trustforwarded: Whose word on the original request is taken.
+        tls: TLS.
+        http2: HTTP/2 over TLS.
+        h2c: HTTP/2 without TLS.
+        debug: The debug listener.
+    """
+
+    addr: Address = field(default=Address("127.0.0.1", 5000))
+    net: Literal["tcp", "unix"] = field(
+        default="tcp",
+        validator=must(lambda net: net == "tcp", "unix sockets are not supported yet"),
+    )
+    host: BaseURL | None = None
+    prefix: str = field(
+        default="/", validator=must(_PREFIX.fullmatch, 'must begin and end with a "/"')
+    )
+    secret: Secret | None = None
+    relativeurls: bool = False
+    draintimeout: Seconds = field(
+        default=30.0, validator=must(lambda t: t >= 0, "must not be negative")
+    )
+    headers: Headers = field(factory=dict)
+    limits: Limits = field(factory=Limits)
+    cors: Cors = field(factory=Cors)
+    trustforwarded: TrustedProxies = field(factory=TrustedProxies)
+    tls: TLS = field(factory=TLS)
+    debug: Ignored[Debug] = field(factory=Debug)
+    http2: HTTP2 = field(factory=HTTP2)
+    h2c: H2C = field(factory=H2C)

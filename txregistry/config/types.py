@@ -1,0 +1,29 @@
+"""Types of settings that more than one section uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from txregistry.config.masking import MASK
+
+Seconds: TypeAlias = Annotated[float, "seconds"]
+"""A length of time; written as a duration."""
+
+Parameters: TypeAlias = Annotated[Mapping[str, Any], "parameters"]
+"""JSON values by name, whose meaning only the part that they are for knows."""
+
+Headers: TypeAlias = Annotated[Mapping[str, tuple[str, ...]], "headers"]
+"""Values by header name, as written; both fit for a header."""
+
+LogLevel: TypeAlias = Literal["error", "warn", "info", "debug"]
+
+
+class Secret(str):
+    """Text that must not be shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return no more than that there is one."""
+        return repr(MASK) if self else "''"
