@@ -43,7 +43,7 @@ class Digest:
         algorithm, colon, encoded = text.partition(":")
         pattern = _ENCODED.get(algorithm)
         if not colon or pattern is None or pattern.fullmatch(encoded) is None:
-            raise DigestInvalid(text, message="invalid or unsupported digest")
+            raise DigestInvalid(text[:256], message="invalid or unsupported digest")
         return cls(algorithm, encoded)
 
     @classmethod

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Final, NoReturn, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NoReturn, TypeGuard, TypeVar
 
 from attrs import frozen
 
@@ -81,7 +81,7 @@ class Document:
         value = self.members.get(key)
         if isinstance(value, str):
             return _well_formed(value)
-        return self._absent(key, "", "not a string")
+        return "" if value is None else self._wrong(key, "", "not a string")
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return an array of strings; absent: an empty one.
@@ -90,9 +90,11 @@ class Document:
             ManifestInvalid: It is something else (strict only).
         """
         value = self.members.get(key)
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        if value is None:
+            return ()
+        if isinstance(value, list) and _are_texts(value):
             return tuple(_well_formed(each) for each in value)
-        return self._absent(key, (), "not an array of strings")
+        return self._wrong(key, (), "not an array of strings")
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return an object whose values are strings; absent: an empty one.
@@ -101,11 +103,11 @@ class Document:
             ManifestInvalid: It is something else (strict only).
         """
         value = self.members.get(key)
-        if isinstance(value, dict) and all(
-            isinstance(each, str) for each in value.values()
-        ):
+        if value is None:
+            return {}
+        if isinstance(value, dict) and _are_texts(value.values()):
             return {_well_formed(k): _well_formed(v) for k, v in value.items()}
-        return self._absent(key, {}, "not an object of strings")
+        return self._wrong(key, {}, "not an object of strings")
 
     def size(self, key: str) -> int:
         """Return a number of bytes; absent: 0.
@@ -116,9 +118,7 @@ class Document:
         value = self.members.get(key)
         if type(value) is int and 0 <= value <= _LARGEST_SIZE:
             return value
-        if self.strict:
-            raise self.invalid(key, "not a number of bytes")
-        return 0
+        return self._wrong(key, 0, "not a number of bytes")
 
     def document(self, key: str) -> Document | None:
         """Return an object; None when it is absent.
@@ -127,9 +127,11 @@ class Document:
             ManifestInvalid: It is something else (strict only).
         """
         value = self.members.get(key)
+        if value is None:
+            return None
         if isinstance(value, dict):
             return Document(value, self.place(key), self.strict)
-        return self._absent(key, None, "not a JSON object")
+        return self._wrong(key, None, "not a JSON object")
 
     def array(self, key: str) -> Iterator[tuple[str, JSON]]:
         """Return the elements of an array and their places; absent: none.
@@ -138,8 +140,10 @@ class Document:
             ManifestInvalid: It is something else (strict only).
         """
         value = self.members.get(key)
+        if value is None:
+            value = []
         if not isinstance(value, list):
-            value = self._absent(key, [], "not an array")
+            value = self._wrong(key, [], "not an array")
         place = self.place(key)
         return ((f"{place}[{i}]", each) for i, each in enumerate(value))
 
@@ -151,9 +155,9 @@ class Document:
         """Make the error that says what is wrong with a member."""
         return ManifestInvalid(f"{self.place(key)}: {problem}")
 
-    def _absent(self, key: str, default: _T, problem: str) -> _T:
-        """Return what stands for an absent member."""
-        if self.strict and self.has(key):
+    def _wrong(self, key: str, default: _T, problem: str) -> _T:
+        """Refuse a member that is wrong, or return what stands for an absent one."""
+        if self.strict:
             raise self.invalid(key, problem)
         return default
 
@@ -161,6 +165,11 @@ class Document:
 def quoted(text: str) -> str:
     """Quote a client's text for a message, cut to a length that a person reads."""
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
+
+
+def _are_texts(values: Iterable[JSON]) -> TypeGuard[Iterable[str]]:
+    """Tell whether all values are strings."""
+    return all(isinstance(value, str) for value in values)
 
 
 def _well_formed(text: str) -> str:

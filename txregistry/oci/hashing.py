@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
 
 from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
 from txregistry.oci.errors import DigestInvalid
-from txregistry.oci.libcrypto import RunningHash, functions_for
+from txregistry.oci.libcrypto import Functions, RunningHash, functions_for
+
+Find = Callable[[str], Functions | None]
 
 # SHA-256 counts bits in 64 of them.
 _LONGEST: Final = 2**61 - 1
@@ -53,8 +56,14 @@ class ResumableHash:
         length: The bytes hashed so far.
     """
 
-    def __init__(self, algorithm: str = CANONICAL) -> None:
+    def __init__(
+        self, algorithm: str = CANONICAL, *, find: Find = functions_for
+    ) -> None:
         """Begin with no content.
+
+        Args:
+            algorithm: One of ``digest.ALGORITHMS``.
+            find: Finds libcrypto's functions, or None for hashlib to do it.
 
         Raises:
             DigestInvalid: The algorithm is not supported.
@@ -63,7 +72,7 @@ class ResumableHash:
             raise DigestInvalid(algorithm, message="unsupported digest algorithm")
         self.algorithm = algorithm
         self.length = 0
-        functions = functions_for(algorithm)
+        functions = find(algorithm)
         self._running = (
             hashlib.new(algorithm)
             if functions is None
@@ -71,19 +80,22 @@ class ResumableHash:
         )
 
     @classmethod
-    def restore(cls, algorithm: str, state: bytes) -> ResumableHash:
+    def restore(
+        cls, algorithm: str, state: bytes, *, find: Find = functions_for
+    ) -> ResumableHash:
         """Go on from a state.
 
         Args:
             algorithm: That of the state.
             state: What ``state()`` or a Go registry made.
+            find: Finds libcrypto's functions, or None for hashlib to do it.
 
         Raises:
             ValueError: It is no state of this algorithm (Go registries before 2.7
                 wrote others), or states cannot be restored here.
             DigestInvalid: The algorithm is not supported.
         """
-        new = cls(algorithm)
+        new = cls(algorithm, find=find)
         if isinstance(new._running, RunningHash):
             new.length = _restore(_FORMATS[algorithm], new._running, state)
             return new

@@ -12,10 +12,10 @@ import ctypes
 import ctypes.util
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import define, frozen
 
@@ -71,6 +71,13 @@ _CONTEXTS: Final[dict[str, type[Context]]] = {
     "sha384": SHA512Context,
     "sha512": SHA512Context,
 }
+
+
+class Library(Protocol):
+    """What ``ctypes.CDLL`` is."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a function; AttributeError when there is none of the name."""
 
 
 @frozen
@@ -148,7 +155,12 @@ def functions_for(algorithm: str) -> Functions | None:
     Args:
         algorithm: ``sha256``, ``sha384`` or ``sha512``.
     """
-    for library in _libraries():
+    return choose(_libraries(), algorithm)
+
+
+def choose(libraries: Iterable[Library], algorithm: str) -> Functions | None:
+    """Take an algorithm's functions from the first library whose are right."""
+    for library in libraries:
         functions = _bind(library, algorithm)
         if functions is not None and _is_right(functions, algorithm):
             return functions
@@ -183,7 +195,7 @@ def _library_names() -> Iterator[str | None]:
         yield found
 
 
-def _bind(library: ctypes.CDLL, algorithm: str) -> Functions | None:
+def _bind(library: Library, algorithm: str) -> Functions | None:
     """Take an algorithm's functions from a library; None when they are not there."""
     prefix = algorithm.upper()
     try:
