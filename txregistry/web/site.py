@@ -100,10 +100,18 @@ class RegistrySite(Site):
                 '{address} "{method} {uri} {protocol}" {status} {sent} "{agent}"',
                 log_namespace="txregistry.access",
                 address=request.getClientAddress().host,
-                method=request.method.decode("latin-1"),
-                uri=request.uri.decode("latin-1"),
-                protocol=request.clientproto.decode("latin-1"),
+                method=_shown(request.method),
+                uri=_shown(request.uri),
+                protocol=_shown(request.clientproto),
                 status=request.code,
                 sent=request.sentLength,
-                agent=(request.header("user-agent") or "-").replace('"', "'"),
+                agent=_shown(request.getHeader(b"user-agent") or b"-"),
             )
+
+
+def _shown(value: bytes) -> str:
+    """Return what a client sent so that it cannot pass for anything else in a log."""
+    return "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}"
+        for byte in value
+    )
