@@ -155,7 +155,7 @@ def functions_for(algorithm: str) -> Functions | None:
     Args:
         algorithm: ``sha256``, ``sha384`` or ``sha512``.
     """
-    return choose(_libraries(), algorithm)
+    return choose(libraries(), algorithm)
 
 
 def choose(libraries: Iterable[Library], algorithm: str) -> Functions | None:
@@ -167,7 +167,7 @@ def choose(libraries: Iterable[Library], algorithm: str) -> Functions | None:
     return None
 
 
-def _libraries() -> Iterator[ctypes.CDLL]:
+def libraries() -> Iterator[ctypes.CDLL]:
     """Open what may hold libcrypto, the one that Python itself uses first."""
     for name in _library_names():
         try:
