@@ -18,7 +18,7 @@ class RegistryErrorTests(SynchronousTestCase):
     """Errors in the envelope."""
 
     def test_plain(self) -> None:
-        """An error says its code and message; a detail that there is not is left out."""
+        """An error says its code and message; without a detail there is none."""
         self.assertEqual(
             {"code": "BLOB_UNKNOWN", "message": "blob unknown to registry"},
             BlobUnknown().to_json(),
