@@ -133,7 +133,8 @@ def _decode(path: bytes) -> str:
     """Decode a request's path.
 
     Raises:
-        BadRequest: It is not one: no leading ``/``, not UTF-8, control characters.
+        BadRequest: It is not one: no leading ``/``, or two, which the router would take
+            for one; not UTF-8; control characters.
     """
     if path.startswith((b"http://", b"https://")):  # absolute-form, RFC 9112, 3.2.2
         path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]
@@ -141,6 +142,7 @@ def _decode(path: bytes) -> str:
         text = unquote_to_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise BadRequest(message="path is not UTF-8") from None
-    if not text.startswith("/") or any(c < " " or c == "\x7f" for c in text):
+    rooted = text.startswith("/") and not text.startswith("//")
+    if not rooted or any(c < " " or c == "\x7f" for c in text):
         raise BadRequest(message="malformed path")
     return text
