@@ -113,6 +113,11 @@ class RegistryRequest(Request):
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         super().write(data)
 
+    def unregisterProducer(self) -> None:
+        """See IConsumer. A client that went away has taken the connection along."""
+        if self.channel is not None:
+            super().unregisterProducer()
+
     def cut(self) -> None:
         """End the connection, so that nobody takes half an answer for a whole one."""
         if not self._silenced and not self._disconnected:
