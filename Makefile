@@ -64,7 +64,7 @@ unit: $(VENV)/.dev ## The unit suite under coverage
 
 .PHONY: real
 real: $(VENV)/.dev clients ## The tests with real clients, one after another
-	$(BIN)/python $(TRIAL) tests.real
+	$(BIN)/python $(TRIAL) --reporter=timing tests.real
 
 .PHONY: mindeps
 mindeps: $(MIN)/.installed ## The unit suite on the lowest versions that setup.py names

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +77,21 @@ class ServeTests(RealTestCase):
         }
         daemon = self.start(["make", "-C", _CHECKOUT, "run"], env)
         self.assertIn(f"docker push localhost:{self.port}/", daemon.log())
+
+    def test_tls_on_plain_port(self) -> None:
+        """A client that tries TLS first is turned away at once, and comes back without.
+
+        Docker, podman and skopeo do so with each registry that may be a plain one.
+        """
+        self.start([installed("txregistry"), "serve", self.config])
+        context = ssl.create_default_context()
+        started = time.monotonic()
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 30) as plain,
+            self.assertRaises(OSError),
+        ):
+            context.wrap_socket(plain, server_hostname="localhost")
+        self.assertLess(time.monotonic() - started, 2)
 
     def test_port_in_use(self) -> None:
         """A port that is taken is one line and exit status 1."""
