@@ -15,11 +15,11 @@ _SECRET_WORDS: Final = re.compile(
 )
 # ... names that are one as a whole or by their end (secretkey, x-api-key) ...
 _SECRET_ENDS: Final = re.compile(".*(key|pass|pwd)|sas|dsn|accesskeyid|trustid")
-# ... and names that look like one, but are paths, identifiers and switches.
-_HARMLESS: Final = frozenset(["tempurlcontainerkey", "tempurlkeyname"])
+# ... and a name that looks like one, but is a switch.
+_HARMLESS: Final = frozenset(["tempurlcontainerkey"])
 _USERINFO: Final = re.compile(r"(://)\S*@")
 _ASSIGNMENT: Final = re.compile(
-    r"(?i)([\w.-]*(?:key|secret|password|passwd|token|sig|signature|credential)=)"
+    r"(?i)([\w.-]{0,40}(?:key|secret|password|passwd|token|sig|signature|credential)=)"
     r"[^&;\s]+"
 )
 

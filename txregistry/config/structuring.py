@@ -57,7 +57,7 @@ def structure(node: Node, kind: type[_T]) -> _T:
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return a question whether a similar name was meant; empty: none is similar."""
     by_lower = {known.lower(): known for known in names}
-    near = get_close_matches(name[:64].lower(), [*by_lower], n=1)
+    near = get_close_matches(name[:64].lower(), [*by_lower], n=1, cutoff=0.7)
     return f"; did you mean {quoted(by_lower[near[0]])}?" if near else ""
 
 
@@ -90,21 +90,32 @@ def _make_converter() -> Converter:
         (TrustedProxies, _proxies),
     ):
         converter.register_structure_hook(kind, hook)
-    for predicate, factory in (
+    for predicate, hook in (
+        (_is(Seconds), _duration),
+        (_is(Headers), _headers),
+        (_is(Parameters), _parameters),
+        (_is_a(re.Pattern), _pattern),
+    ):
+        converter.register_structure_hook_func(predicate, hook)
+    for predicate, make_hook in (
         (is_section, _section_hook),
-        (_is(Seconds), lambda _kind, _converter: _duration),
-        (_is(Headers), lambda _kind, _converter: _headers),
-        (_is(Parameters), lambda _kind, _converter: _parameters),
         (_is_a(Literal), _literal_hook),
-        (_is_a(re.Pattern), lambda _kind, _converter: _pattern),
         (_is_a(tuple), _tuple_hook),
         (_is_a(Union, types.UnionType), _optional_hook),
     ):
-        converter.register_structure_hook_factory(predicate, factory)
+        converter.register_structure_hook_factory(
+            predicate, _bound(make_hook, converter)
+        )
     return converter
 
 
 _Hook = Callable[[Any, Any], Any]
+
+
+def _bound(
+    make_hook: Callable[[Any, Converter], _Hook], converter: Converter
+) -> Callable[[Any], _Hook]:
+    return lambda kind: make_hook(kind, converter)
 
 
 def _is(exactly: Any) -> Callable[[Any], bool]:

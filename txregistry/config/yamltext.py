@@ -131,7 +131,7 @@ class _Reader:
 
     def _scalar(self, event: Any) -> ScalarNode:
         origin = self.at(event.start_mark.line)
-        text = event.value
+        text = _joined(event.value)
         if _FORBIDDEN.search(text):
             raise Misfit(origin, "a character that is no text")
         plain = event.implicit[0]
@@ -206,3 +206,11 @@ class _Reader:
         weight = 1 + sum(part.weight for part in parts)
         height = 1 + max((part.height for part in parts), default=0)
         return self._bounded(event, _Measured(node, weight, height), depth)
+
+
+def _joined(text: str) -> str:
+    """Join surrogate pairs, which is how JSON escapes what lies beyond 16 bits."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text

@@ -30,7 +30,7 @@ class FileCheck(Section):
 class HTTPCheck(Section):
     """``health.http[]``."""
 
-    uri: Ignored[str] = ""
+    uri: Ignored[str] = field(default="", repr=False)
     headers: Ignored[Headers] = field(factory=dict, repr=False)
     statuscode: Ignored[int] = 200
     timeout: Ignored[Seconds] = 0.0

@@ -131,7 +131,7 @@ class HTTP(Section):
     draintimeout: Seconds = field(
         default=30.0, validator=must(lambda t: t >= 0, "must not be negative")
     )
-    headers: Headers = field(factory=dict)
+    headers: Headers = field(factory=dict, repr=False)
     limits: Limits = field(factory=Limits)
     cors: Cors = field(factory=Cors)
     trustforwarded: TrustedProxies = field(factory=TrustedProxies)

@@ -29,7 +29,7 @@ class Endpoint(Section):
 
     name: Ignored[str] = ""
     disabled: Ignored[bool] = False
-    url: Ignored[str] = ""
+    url: Ignored[str] = field(default="", repr=False)
     headers: Ignored[Headers] = field(factory=dict, repr=False)
     timeout: Ignored[Seconds] = 1.0
     threshold: Ignored[int] = 10

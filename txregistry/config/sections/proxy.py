@@ -12,7 +12,7 @@ from txregistry.config.types import Seconds, Secret
 class Exec(Section):
     """``proxy.exec``."""
 
-    command: Ignored[str] = ""
+    command: Ignored[str] = field(default="", repr=False)
     lifetime: Ignored[Seconds | None] = None
 
 
@@ -20,7 +20,7 @@ class Exec(Section):
 class Proxy(Section):
     """``proxy``."""
 
-    remoteurl: Ignored[str] = ""
+    remoteurl: Ignored[str] = field(default="", repr=False)
     username: Ignored[str] = ""
     password: Ignored[Secret] = field(factory=Secret)
     ttl: Ignored[Seconds | None] = None

@@ -14,7 +14,7 @@ class Bugsnag(Section):
 
     apikey: Ignored[Secret] = field(factory=Secret)
     releasestage: Ignored[str] = ""
-    endpoint: Ignored[str] = ""
+    endpoint: Ignored[str] = field(default="", repr=False)
 
 
 @frozen

@@ -1,0 +1,1 @@
+"""Tests of txregistry.config: texts in, settings or one line out."""

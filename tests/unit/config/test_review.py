@@ -1,0 +1,181 @@
+"""Tests of warnings and refusals, by loading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.unit.config.cases import GOOD, ConfigTestCase
+from txregistry.config.fields import Status, fields_of, is_section, names_of
+from txregistry.config.settings import Settings
+
+NO_EFFECT = "is known, but this version does not act on it"
+
+
+_ACTED_ON = """
+    version log.level log.accesslog.disabled loglevel storage.* storage.delete.enabled
+    storage.redirect.disable storage.maintenance.readonly.enabled http.addr http.net
+    http.host http.prefix http.secret http.relativeurls http.draintimeout http.headers
+    http.limits.headersize http.limits.headercount http.limits.headertimeout
+    http.limits.idletimeout http.cors.origins http.cors.maxage http.trustforwarded
+    http.http2.disabled catalog.maxentries tags.maxtags validation.disabled
+    validation.enabled validation.manifests.urls.allow validation.manifests.urls.deny
+    validation.manifests.indexes.platforms validation.manifests.indexes.platformlist
+    validation.manifests.sparse validation.manifests.maxsize policy.repository.classes
+"""
+_TLS = "certificate key clientcas clientauth minimumtls ciphersuites letsencrypt"
+
+
+def leaves(cls: type, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Status]]:
+    """Name every key with a status of its own."""
+    for key, field in fields_of(cls).items():
+        if field.status is Status.ACTED_ON and is_section(field.kind):
+            yield from leaves(field.kind, (*path, key))
+        else:
+            yield ".".join((*path, key)), field.status
+    names = names_of(cls)
+    if names is not None:
+        yield ".".join((*path, "*")), names.status
+
+
+class StatusTests(ConfigTestCase):
+    """The status of every key."""
+
+    def test_acted_on(self) -> None:
+        """These keys are acted on, and no others."""
+        expected = _ACTED_ON.split()
+        acted = [key for key, status in leaves(Settings) if status is Status.ACTED_ON]
+        self.assertEqual(sorted(expected), sorted(acted))
+
+    def test_refused(self) -> None:
+        """These keys are refused, and no others."""
+        expected = {"auth.*", *(f"http.tls.{key}" for key in _TLS.split())}
+        refused = {key for key, status in leaves(Settings) if status is Status.REFUSED}
+        self.assertEqual(expected, refused)
+
+
+class WarningTests(ConfigTestCase):
+    """Keys that this version does not act on."""
+
+    def test_warned(self) -> None:
+        """A key that would do something is warned about, with its line."""
+        for key, text in (
+            ("log.formatter", "log: {formatter: json}"),
+            ("log.fields", "log: {fields: {service: registry}}"),
+            ("log.hooks", "log: {hooks: [{type: mail}]}"),
+            ("log.reportcaller", "log: {reportcaller: true}"),
+            ("middleware.storage", "middleware: {storage: [{name: cloudfront}]}"),
+            ("http.debug", "http: {debug: {addr: ':5001'}}"),
+            ("http.h2c.enabled", "http: {h2c: {enabled: true}}"),
+            ("notifications.endpoints", "notifications: {endpoints: [{name: a}]}"),
+            ("redis", "redis: {addrs: ['a:1']}"),
+            ("redis", "redis: {addr: 'a:1', pool: {maxidle: 1}}"),
+            ("health.storagedriver", "health: {storagedriver: {enabled: true}}"),
+            ("health.file", "health: {file: [{file: /x}]}"),
+            ("proxy", "proxy: {remoteurl: 'https://registry-1.docker.io'}"),
+            ("reporting.bugsnag", "reporting: {bugsnag: {apikey: x}}"),
+            ("compatibility.schema1", "compatibility: {schema1: {enabled: true}}"),
+        ):
+            expected = [f"config.yml:3: {key}: {NO_EFFECT}"]
+            self.assertEqual(expected, self.warnings(f"{GOOD}{text}\n"), text)
+
+    def test_storage(self) -> None:
+        """Keys beside the driver are warned about too."""
+        text = """version: 0.1
+storage:
+  inmemory:
+  cache: {blobdescriptor: inmemory}
+  tag: {concurrencylimit: 8}
+  maintenance:
+    uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}
+"""
+        expected = [
+            f"config.yml:{line}: storage.{key}: {NO_EFFECT}"
+            for line, key in (
+                (4, "cache.blobdescriptor"),
+                (5, "tag.concurrencylimit"),
+                (7, "maintenance.uploadpurging"),
+            )
+        ]
+        self.assertEqual(expected, self.warnings(text))
+
+    def test_no_effect(self) -> None:
+        """A key that would do nothing in the Go registry either is not warned about."""
+        for text in (
+            "log: {formatter: text, fields: {}, hooks: []}",
+            "log: {hooks: [{type: mail, disabled: true, options: {from: x}}]}",
+            "middleware: {storage: [{name: cloudfront, disabled: true}]}",
+            "http: {debug: {addr: '', prometheus: {enabled: false, path: /x}}}",
+            "http: {debug: {prometheus: {path: /x}}}",
+            "http: {h2c: {enabled: false}, http2: {disabled: false}}",
+            "http: {http2: {disabled: true}}",
+            "notifications: {endpoints: [{name: a, disabled: true}]}",
+            "notifications: {events: {includereferences: false}, endpoints: }",
+            "redis: {}",
+            "redis: {db: 0, addr: ''}",
+            "health: {storagedriver: {enabled: false, interval: 10s, threshold: 3}}",
+            "health: {storagedriver: {interval: 10s}}",
+            "proxy:",
+            "proxy: {remoteurl: ''}",
+            "compatibility: {schema1: {enabled: false}}",
+            "compatibility: {schema1: {enabled: false, signingkeyfile: /x}}",
+            "http: {tls: {certificate: '', clientcas: [], letsencrypt: {email: ''}}}",
+            "http: {tls: }",
+            "auth: none",
+            "auth: {None: }",
+            "auth: {}",
+            "auth:",
+        ):
+            self.assertEqual([], self.warnings(f"{GOOD}{text}\n"), text)
+
+    def test_purging_off(self) -> None:
+        """Upload purging that is off is not warned about."""
+        text = "version: 0.1\nstorage: {inmemory: , maintenance: {uploadpurging: "
+        self.assertEqual([], self.warnings(text + "{enabled: false}}}\n"))
+
+    def test_environment(self) -> None:
+        """A variable that sets such a key is named."""
+        self.assertEqual(
+            [f"environment variable REGISTRY_REDIS_ADDR: {NO_EFFECT}"],
+            self.warnings(GOOD, {"REGISTRY_REDIS_ADDR": "a:1"}),
+        )
+
+    def test_no_unit(self) -> None:
+        """A duration that looks as if its unit were forgotten is warned about."""
+        for text in ("http: {draintimeout: 30}", "http: {cors: {maxage: 600}}"):
+            [line] = self.warnings(f"{GOOD}{text}\n")
+            self.assertIn("is a number of nanoseconds without a unit", line)
+        self.assertEqual([], self.warnings(GOOD + "http: {draintimeout: 5000000000}\n"))
+
+
+class RefusalTests(ConfigTestCase):
+    """Keys that would protect."""
+
+    def test_auth(self) -> None:
+        """Access control refuses to start, at its line."""
+        for text in (
+            "auth: htpasswd",
+            "auth: {htpasswd: {realm: basic-realm, path: /etc/registry}}",
+            "auth: {htpasswd: }",
+        ):
+            self.assertEqual(
+                "config.yml:3: auth.htpasswd: access control is not supported by this "
+                "version; refusing to start without it",
+                self.refuse(f"{GOOD}{text}\n"),
+            )
+
+    def test_tls(self) -> None:
+        """TLS refuses to start, whatever part of it is given."""
+        for key, text in (
+            ("certificate", "{certificate: /x, key: /y}"),
+            ("key", "{key: /y}"),
+            ("clientcas", "{clientcas: [/x]}"),
+            ("clientauth", "{clientauth: require-any-client-cert}"),
+            ("minimumtls", "{minimumtls: tls1.2}"),
+            ("ciphersuites", "{ciphersuites: [TLS_AES_128_GCM_SHA256]}"),
+            ("letsencrypt", "{letsencrypt: {email: a@b}}"),
+        ):
+            self.assertEqual(
+                f"config.yml:4: http.tls.{key}: TLS is not supported by this version; "
+                "refusing to start without it",
+                self.refuse(f"{GOOD}http:\n  tls: {text}\n"),
+            )
