@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -16,6 +16,7 @@ from txregistry.oci.errors import (
     Several,
 )
 from txregistry.oci.manifests import Descriptor, Manifest
+from txregistry.oci.mediatypes import MANIFESTS
 
 Holds = Callable[[Digest], Awaitable[bool]]
 
@@ -59,8 +60,9 @@ class ManifestRules:
         self._check_class(manifest)
         wrong = list(self._wrong_urls(manifest))
         if not self.sparse:
-            wrong += await _missing(manifest.required_blobs(), holds_blob)
-            wrong += await _missing(self._required_children(manifest), holds_manifest)
+            wrong += await _missing(_required_blobs(manifest), holds_blob)
+            children = self._required_children(manifest)
+            wrong += await _missing_children(children, holds_blob, holds_manifest)
         if wrong:
             raise Several(wrong)
 
@@ -96,8 +98,29 @@ class ManifestRules:
         )
 
 
+def _required_blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
+    # A foreign layer that names no place, and is not here, nobody could pull.
+    homeless = [layer for layer in manifest.foreign_layers() if not layer.urls]
+    return (*manifest.required_blobs(), *homeless)
+
+
+async def _missing_children(
+    children: Iterable[Descriptor], holds_blob: Holds, holds_manifest: Holds
+) -> list[RegistryError]:
+    async def holds_either(digest: Digest) -> bool:
+        return await holds_blob(digest) or await holds_manifest(digest)
+
+    # BuildKit's cache is an index of blobs.
+    others = [child for child in children if child.media_type not in MANIFESTS]
+    manifests = [child for child in children if child.media_type in MANIFESTS]
+    return [
+        *await _missing(manifests, holds_manifest),
+        *await _missing(others, holds_either),
+    ]
+
+
 async def _missing(
-    descriptors: tuple[Descriptor, ...], holds: Holds
+    descriptors: Iterable[Descriptor], holds: Holds
 ) -> list[RegistryError]:
     digests = dict.fromkeys(descriptor.digest for descriptor in descriptors)
     return [
