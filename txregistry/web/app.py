@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from txregistry.oci.errors import Unsupported
+from txregistry.oci.errors import BadRequest, RegistryError, Unsupported
 from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
 
@@ -67,11 +67,20 @@ class FramedResource(KleinResource):
                 request.responseHeaders.addRawHeader(name, value)
         for name, value in self._frame.cors.headers(_origin(request)).items():
             request.setHeader(name.encode(), value.encode("latin-1"))
-        if self._frame.read_only and request.method in _WRITES:
-            send_failure(request, Failure(Unsupported(message="read-only registry")))
+        refusal = self._refusal(request.method)
+        if refusal is not None:
+            send_failure(request, Failure(refusal))
             request.finish()
             return NOT_DONE_YET
         return super().render(request)
+
+    def _refusal(self, method: bytes) -> RegistryError | None:
+        # The router takes "put" for PUT; HTTP (RFC 9110, 9.1), we and proxies do not.
+        if not method.isupper():
+            return BadRequest(message="methods are written in capitals")
+        if self._frame.read_only and method in _WRITES:
+            return Unsupported(message="read-only registry")
+        return None
 
 
 def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:

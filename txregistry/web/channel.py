@@ -24,6 +24,7 @@ from txregistry.oci.errors import BadRequest, RegistryError
 from txregistry.web.answers import raw_answer
 from txregistry.web.body import RequestBody
 from txregistry.web.framing import (
+    CONTROLS,
     HeadersTooLarge,
     RequestTimeout,
     TargetTooLong,
@@ -115,6 +116,9 @@ class RegistryChannel(HTTPChannel):
         if name.lower() == b"content-length" and len(value.strip()) > 18:
             # int() of thousands of digits raises, and no blob is an exabyte
             self._refuse(BadRequest(message="Content-Length is out of all measure"))
+            return False
+        if CONTROLS.search(line):
+            self._refuse(BadRequest(message="control character in a header"))
             return False
         return bool(super().headerReceived(line))
 

@@ -21,6 +21,9 @@ _SINGLE: Final = (
     b"expect",
 )
 
+# RFC 9110, 5.5: what a field's value cannot hold, and a terminal would act on.
+CONTROLS: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
 _HOST: Final = re.compile(
     rb"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](?::[0-9]{1,5})?"
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from typing import Final
 from urllib.parse import quote
@@ -48,7 +48,8 @@ class PushLocations:
             BlobUploadInvalid: It is missing, forged, or another session's.
         """
         try:
-            signed = urlsafe_b64decode((state or "")[:_LONGEST].encode("ascii"))
+            text = (state or "")[:_LONGEST].encode("ascii")
+            signed = b64decode(text, altchars=b"-_", validate=True)
         except (Base64Error, ValueError):
             raise BlobUploadInvalid("malformed _state") from None
         mac, message = signed[:_MAC_SIZE], signed[_MAC_SIZE:]
