@@ -14,7 +14,7 @@ from txregistry.oci.ranges import parse_range
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.repository import Registry
 from txregistry.web.answers import send_body, send_nothing
-from txregistry.web.conditions import matches
+from txregistry.web.conditions import matches, require_match
 
 # Content by digest never changes.
 _MAX_AGE: Final = 31536000
@@ -52,6 +52,7 @@ class BlobRoutes:
             "ETag": f'"{blob.digest}"',
             "Cache-Control": f"max-age={_MAX_AGE}",
         }
+        require_match(request.headers("if-match"), blob.digest)
         if matches(request.headers("if-none-match"), blob.digest):
             send_nothing(request, 304, headers)
             return
@@ -98,5 +99,5 @@ class BlobRoutes:
         """Say whether If-Range, if there is one, lets a range be served."""
         condition = request.headers("if-range")
         return request.method == b"GET" and (
-            not condition or matches(condition, blob.digest)
+            not condition or matches(condition, blob.digest, weakly=False)
         )

@@ -20,7 +20,7 @@ from txregistry.oci.names import Name, Tag, parse_tag_or_digest
 from txregistry.registry.repository import Registry
 from txregistry.streams import Collector, TooLong, pump
 from txregistry.web.answers import send_bytes, send_nothing
-from txregistry.web.conditions import matches
+from txregistry.web.conditions import matches, require_match
 from txregistry.web.urls import Urls
 
 
@@ -66,6 +66,7 @@ class ManifestRoutes:
             "Docker-Content-Digest": str(digest),
             "ETag": f'"{digest}"',
         }
+        require_match(request.headers("if-match"), digest)
         if matches(request.headers("if-none-match"), digest):
             send_nothing(request, 304, headers)
         else:

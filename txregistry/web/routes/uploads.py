@@ -53,7 +53,7 @@ class UploadRoutes:
     async def start(self, request: Any, name: str) -> None:
         """end-4a, end-4b, end-4c, end-11: begin a session, or spare the client one."""
         repository = self._registry.repository(Name.parse(name))
-        mount = _digest(request, "mount")
+        mount = _mountable(request)
         digest = _digest(request, "digest")
         algorithm = request.parameter("digest-algorithm") or CANONICAL
         if algorithm not in ALGORITHMS:
@@ -92,10 +92,10 @@ class UploadRoutes:
     async def commit(self, request: Any, name: str, session_id: str) -> None:
         """end-6: take the rest and end the session."""
         repository = self._registry.repository(Name.parse(name))
+        upload = await self._find(request, repository, session_id)
         digest = _digest(request, "digest")
         if digest is None:
             raise DigestInvalid(message="the digest parameter is missing")
-        upload = await self._find(request, repository, session_id)
         self._check_range(request, repository, upload)
         source = None if request.body.length == 0 else request.body
         try:
@@ -186,6 +186,14 @@ class UploadRoutes:
             "Range": f"0-{max(upload.offset - 1, 0)}",
             "Docker-Upload-UUID": session_id,
         }
+
+
+def _mountable(request: Any) -> Digest | None:
+    """Return what a client wants to mount; a client that cannot mount uploads."""
+    try:
+        return _digest(request, "mount")
+    except DigestInvalid:
+        return None
 
 
 def _digest(request: Any, parameter: str) -> Digest | None:
