@@ -61,7 +61,9 @@ class RegistryRequest(Request):
         self.setHeader(*(text.encode("ascii") for text in API_VERSION))
         self.defaultContentType = None
         try:
-            self.text_path = _decode(self.path)
+            # Asked about all of the server (RFC 9112, 3.2.4), we speak of its root.
+            asterisk = (self.method, self.path) == (b"OPTIONS", b"*")
+            self.text_path = "/" if asterisk else _decode(self.path)
             self.prepath = []
             self.postpath = [s.encode() for s in self.text_path[1:].split("/")]
             self.site.resource.render(self)
@@ -141,7 +143,8 @@ def _decode(path: bytes) -> str:
         BadRequest: It is not one: no leading ``/``, or two, which the router would take
             for one; not UTF-8; control characters.
     """
-    if path.startswith((b"http://", b"https://")):  # absolute-form, RFC 9112, 3.2.2
+    # absolute-form, RFC 9112, 3.2.2
+    if path[:8].lower().startswith((b"http://", b"https://")):
         path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]
     try:
         text = unquote_to_bytes(path).decode("utf-8")
