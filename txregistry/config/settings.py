@@ -60,7 +60,7 @@ class Settings(Section):
     health: Health = field(factory=Health)
     catalog: Catalog = field(factory=Catalog)
     tags: Tags = field(factory=Tags)
-    proxy: Ignored[Proxy] = field(factory=Proxy)
+    proxy: Proxy = field(factory=Proxy)
     compatibility: Compatibility = field(factory=Compatibility)
     validation: Validation = field(factory=Validation)
     policy: Policy = field(factory=Policy)

@@ -134,8 +134,8 @@ SHIPPED: Final = {
     "example": (_EXAMPLE + _HEALTH, "auth.htpasswd"),
     "development, v2": (_DEVELOPMENT + _REDIS_2 + _HEALTH, None),
     "development, v3": (_DEVELOPMENT + _HEALTH, None),
-    "cache, v2": (_DEVELOPMENT + _REDIS_2 + _PROXY + _HEALTH, None),
-    "cache, v3": (_DEVELOPMENT + _REDIS_3 + _PROXY + _HEALTH, None),
+    "cache, v2": (_DEVELOPMENT + _REDIS_2 + _PROXY + _HEALTH, "proxy.remoteurl"),
+    "cache, v3": (_DEVELOPMENT + _REDIS_3 + _PROXY + _HEALTH, "proxy.remoteurl"),
     "cloud, v3": (_CLOUD + _REDIS_3, None),
     "container": (_CONTAINER, None),
 }

@@ -19,7 +19,7 @@ notifications:
   endpoints:
     - {name: a, url: "https://x:hidden-6@h/", headers: {Authorization: [hidden-7]}}
 redis: {password: hidden-8, sentinelpassword: hidden-9}
-proxy: {remoteurl: "https://y:hidden-10@h", username: n, password: hidden-11}
+proxy: {username: n, password: hidden-11}
 log:
   fields: {api_key: hidden-12}
   hooks: [{type: mail, options: {smtp: {password: hidden-13}}}]

@@ -48,7 +48,11 @@ class StatusTests(ConfigTestCase):
 
     def test_refused(self) -> None:
         """These keys are refused, and no others."""
-        expected = {"auth.*", *(f"http.tls.{key}" for key in _TLS.split())}
+        expected = {
+            "auth.*",
+            "proxy.remoteurl",
+            *(f"http.tls.{key}" for key in _TLS.split()),
+        }
         refused = {key for key, status in leaves(Settings) if status is Status.REFUSED}
         self.assertEqual(expected, refused)
 
@@ -71,7 +75,7 @@ class WarningTests(ConfigTestCase):
             ("redis", "redis: {addr: 'a:1', pool: {maxidle: 1}}"),
             ("health.storagedriver", "health: {storagedriver: {enabled: true}}"),
             ("health.file", "health: {file: [{file: /x}]}"),
-            ("proxy", "proxy: {remoteurl: 'https://registry-1.docker.io'}"),
+            ("proxy.username", "proxy: {username: somebody}"),
             ("reporting.bugsnag", "reporting: {bugsnag: {apikey: x}}"),
             ("compatibility.schema1", "compatibility: {schema1: {enabled: true}}"),
         ):
@@ -162,6 +166,14 @@ class RefusalTests(ConfigTestCase):
                 "version; refusing to start without it",
                 self.refuse(f"{GOOD}{text}\n"),
             )
+
+    def test_proxy(self) -> None:
+        """A registry that was to be a cache would be one that anybody may write to."""
+        self.assertEqual(
+            "config.yml:3: proxy.remoteurl: pulling through is not supported by this "
+            "version; refusing to start without it",
+            self.refuse(f"{GOOD}proxy: {{remoteurl: 'https://a.example'}}\n"),
+        )
 
     def test_tls(self) -> None:
         """TLS refuses to start, whatever part of it is given."""

@@ -1,10 +1,15 @@
-"""``proxy``: being a cache of another registry."""
+"""``proxy``: being a cache of another registry.
+
+A registry that was to be one, and is none, is one that everybody may write to.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from attrs import field, frozen
 
-from txregistry.config.fields import Ignored, Section
+from txregistry.config.fields import Ignored, Refused, Section
 from txregistry.config.types import Seconds, Secret
 
 
@@ -20,7 +25,9 @@ class Exec(Section):
 class Proxy(Section):
     """``proxy``."""
 
-    remoteurl: Ignored[str] = field(default="", repr=False)
+    remoteurl: Annotated[str, Refused("pulling through")] = field(
+        default="", repr=False
+    )
     username: Ignored[str] = ""
     password: Ignored[Secret] = field(factory=Secret)
     ttl: Ignored[Seconds | None] = None
