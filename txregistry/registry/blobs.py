@@ -42,7 +42,7 @@ class Blobs:
         Raises:
             BlobUnknown: The repository does not link it, or its content is gone.
         """
-        target = await links.read(self._driver, self._layout.layer_link(digest))
+        target = await self._target(digest)
         if target is None:
             raise BlobUnknown(str(digest))
         return await self._content(digest, target)
@@ -104,18 +104,24 @@ class Blobs:
         Returns:
             The blob, linked here now; None if it is not there to be taken.
         """
+        target: Digest | None = digest
+        if source is not None:
+            # Its link may lead from another algorithm to the canonical one.
+            other = Blobs(self._driver, RepositoryLayout(source))
+            target = await other._target(digest)
+        if target is None:
+            return None
         try:
-            if source is None:
-                blob = await self._content(digest, digest)
-            else:
-                other = Blobs(self._driver, RepositoryLayout(source))
-                blob = await other.find(digest)
+            blob = await self._content(digest, target)
         except BlobUnknown:
             return None
-        target = await links.read(self._driver, self._layout.layer_link(digest))
-        if target is None:
-            await self.link(digest)
+        if await self._target(digest) is None:
+            path = self._layout.layer_link(digest)
+            await links.write(self._driver, path, target)
         return blob
+
+    async def _target(self, digest: Digest) -> Digest | None:
+        return await links.read(self._driver, self._layout.layer_link(digest))
 
     async def _content(self, digest: Digest, target: Digest) -> Blob:
         path = blob_data(target)
