@@ -126,13 +126,11 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
-        writer = await self._open(upload, paths)
         try:
-            running = await self._receive(paths, writer, source, None)
-            await self._keep(paths, writer, running)
-        finally:
-            await writer.close()
-        return Upload(upload.session_id, writer.size, upload.started_at)
+            size = await self._append(paths, upload, source)
+        except PathNotFound:
+            raise await self._gone(paths) from None
+        return Upload(upload.session_id, size, upload.started_at)
 
     async def commit(
         self, upload: Upload, digest: Digest, source: IBodyProducer | None
@@ -151,14 +149,10 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
-        writer = await self._open(upload, paths)
         try:
-            running = await self._receive(paths, writer, source, digest.algorithm)
-        except BaseException:
-            await writer.close()
-            raise
-        finish = self._finish(paths, writer, digest, running.digest())
-        return await shielded(Deferred.fromCoroutine(finish))
+            return await self._commit(paths, upload, digest, source)
+        except PathNotFound:
+            raise await self._gone(paths) from None
 
     async def cancel(self, session_id: str) -> None:
         """Give a session up and drop what it had (end-14).
@@ -171,6 +165,35 @@ class Uploads:
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": session_id}) from None
 
+    async def _append(
+        self, paths: UploadLayout, upload: Upload, source: IBodyProducer
+    ) -> int:
+        writer = await self._open(upload, paths)
+        try:
+            running = await self._receive(paths, writer, source, None)
+            await self._keep(paths, writer, running)
+        except BaseException:
+            await _abandon(writer)
+            raise
+        await writer.close()
+        return int(writer.size)
+
+    async def _commit(
+        self,
+        paths: UploadLayout,
+        upload: Upload,
+        digest: Digest,
+        source: IBodyProducer | None,
+    ) -> Blob:
+        writer = await self._open(upload, paths)
+        try:
+            running = await self._receive(paths, writer, source, digest.algorithm)
+        except BaseException:
+            await _abandon(writer)
+            raise
+        finish = self._finish(paths, writer, digest, running.digest())
+        return await shielded(Deferred.fromCoroutine(finish))
+
     async def _finish(
         self, paths: UploadLayout, writer: IFileWriter, digest: Digest, found: Digest
     ) -> Blob:
@@ -180,21 +203,25 @@ class Uploads:
             await self._drop(paths)
             raise DigestInvalid({"provided": str(digest), "computed": str(found)})
         data = blob_data(digest)
-        if await self._has(data, size):
+        try:
+            is_there = await self._has(data, size)
+            if not is_there:
+                await writer.commit()
+        except BaseException:
+            await _abandon(writer)
+            raise
+        if is_there:
             await writer.close()
         else:
-            await self._publish(writer, paths.data, data)
+            await self._driver.move(paths.data, data)
         await self._blobs.link(digest)
         await self._drop(paths)
         return Blob(digest, data, size)
 
-    async def _publish(self, writer: IFileWriter, path: str, data: str) -> None:
-        try:
-            await writer.commit()
-        except BaseException:
-            await writer.close()
-            raise
-        await self._driver.move(path, data)
+    async def _gone(self, paths: UploadLayout) -> BlobUploadUnknown:
+        """Clear up after a session that was cancelled under a writer."""
+        await self._drop(paths)  # the hash's state, if it was kept since
+        return BlobUploadUnknown()
 
     async def _open(self, upload: Upload, paths: UploadLayout) -> IFileWriter:
         writer = await self._open_patiently(paths)
@@ -243,8 +270,10 @@ class Uploads:
         # Not put_content: a session that a power cut takes away is begun again, so it
         # need not be durable, and each push would wait for the disk once more.
         writer = await self._driver.open_writer(path)
-        writer.write(content)
-        await writer.close()
+        try:
+            writer.write(content)
+        finally:
+            await writer.close()
 
     async def _started_at(self, paths: UploadLayout) -> datetime | None:
         try:
@@ -274,3 +303,9 @@ class Uploads:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.seconds(), UTC)
+
+
+async def _abandon(writer: IFileWriter) -> None:
+    """Close a writer because of something else that went wrong."""
+    with contextlib.suppress(PathNotFound):
+        await writer.close()
