@@ -5,7 +5,7 @@ An interface stands here only where there are two providers. Methods return Defe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -13,6 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
+
+from txregistry.oci.access import Access
 
 
 @frozen
@@ -265,3 +267,82 @@ class InvalidOption(Exception):
         super().__init__(f"{key}: {problem}")
         self.key = key
         self.problem = problem
+
+
+@frozen
+class Identity:
+    """Who a client is.
+
+    Attributes:
+        name: The user's name, the token's subject, or the certificate's common name;
+            None: nobody has said who it is.
+        kind: ``anonymous``, ``user``, ``token`` or ``certificate``.
+        groups: The groups that it belongs to.
+        grants: What its token lets it do; None: it has none, and rules alone decide.
+    """
+
+    name: str | None = None
+    kind: str = "anonymous"
+    groups: frozenset[str] = frozenset()
+    grants: frozenset[Access] | None = None
+
+
+class LoginFailed(Exception):
+    """What a client showed to say who it is does not hold.
+
+    Attributes:
+        problem: What a Bearer challenge says of it, ``invalid_token``; None: nothing.
+    """
+
+    def __init__(self, problem: str | None = None) -> None:
+        """Take what the challenge is to say."""
+        super().__init__(problem or "login failed")
+        self.problem = problem
+
+
+class LoginDelayed(LoginFailed):
+    """Too many logins from the address have failed; it is to come again later.
+
+    Attributes:
+        seconds: When.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Take the delay in seconds."""
+        super().__init__()
+        self.seconds = seconds
+
+
+class IAuthenticator(Interface):
+    """Finds out who a client is, by one scheme (Basic, Bearer …)."""
+
+    def authenticate(credentials: object, address: str) -> Deferred[Identity | None]:
+        """Find out who shows these credentials.
+
+        Args:
+            credentials: A provider of ``twisted.cred.credentials.ICredentials``
+                interfaces: ``IUsernamePassword``, or one of ``txregistry.auth``'s.
+            address: The client's IP address.
+
+        Returns:
+            Who it is; None: credentials of this kind are another authenticator's.
+            Fails with ``LoginFailed``; an unknown user takes as long as a wrong
+            password.
+        """
+
+    def challenge(accesses: Sequence[Access], origin: str, problem: str | None) -> str:
+        """Return the ``WWW-Authenticate`` value that tells a client what to show.
+
+        Args:
+            accesses: What the request wanted to do.
+            origin: Scheme and host as the client knows them, ``https://example.com``.
+            problem: Why what it showed was not enough: ``invalid_token``,
+                ``insufficient_scope``; None: it showed nothing.
+        """
+
+
+class IAccessPolicy(Interface):
+    """Says what somebody may do."""
+
+    def may(identity: Identity, access: Access) -> bool:
+        """Say whether an identity may do something. Fast, and without I/O."""

@@ -1,0 +1,1 @@
+"""Tests of txregistry.auth, on a fake clock."""

@@ -1,0 +1,4 @@
+"""Who is it, and what may they do.
+
+Providers of IAuthenticator and IAccessPolicy on twisted.cred; no HTTP, no storage.
+"""
