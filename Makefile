@@ -33,9 +33,7 @@ help: ## Say what there is
 
 .PHONY: run
 run: $(VENV)/.installed ## Set up and serve on port 5000 (CONFIG=FILE for your own)
-	@port=$${REGISTRY_HTTP_ADDR##*:}; [ -n "$(CONFIG)" ] || \
-		echo "push to it: docker push localhost:$${port:-5000}/myfirstimage"; \
-	exec $(BIN)/txregistry serve $(CONFIG)
+	@exec $(BIN)/txregistry serve $(CONFIG)
 
 .PHONY: test
 test: lint types imports unit mindeps real ## Set up and pass everything
