@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from twisted.internet.defer import Deferred
 
-from tests.unit.web.routes.uploading import (
+from tests.unit.web.routes.upload_case import (
     CONTENT,
     DIGEST,
     START,

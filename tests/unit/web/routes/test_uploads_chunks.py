@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.web.routes.uploading import (
+from tests.unit.web.routes.upload_case import (
     CONTENT,
     DIGEST,
     START,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.web.case import head
-from tests.unit.web.routes.uploading import (
+from tests.unit.web.routes.upload_case import (
     CONTENT,
     DIGEST,
     UploadCase,
