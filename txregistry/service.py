@@ -21,8 +21,9 @@ from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
 from txregistry.storage.loading import BrokenDriver, UnknownDriver, find_factory
-from txregistry.web.app import Frame, Routes, make_resource
+from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
+from txregistry.web.endpoints import Routes
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes, NotYetRoutes

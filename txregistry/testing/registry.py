@@ -24,8 +24,9 @@ from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules
 from txregistry.storage.memory import MemoryDriver
 from txregistry.testing.wire import Answer, Wire
-from txregistry.web.app import Frame, FramedResource, Routes, make_resource
+from txregistry.web.app import Frame, FramedResource, make_resource
 from txregistry.web.cors import Cors
+from txregistry.web.endpoints import Routes
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from attrs import field, frozen
 from klein import Klein
@@ -17,15 +17,9 @@ from werkzeug.routing import BaseConverter
 from txregistry.oci.errors import BadRequest, RegistryError, Unsupported
 from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
+from txregistry.web.endpoints import Endpoint, Routes
 
 _WRITES: Final = frozenset({b"POST", b"PUT", b"PATCH", b"DELETE"})
-
-
-class Routes(Protocol):
-    """Some of the endpoints."""
-
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
 
 
 class _Loose(BaseConverter):
@@ -96,13 +90,22 @@ def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:
     app.url_map.merge_slashes = False
     with app.subroute(frame.prefix.rstrip("/")) as prefixed:
         for each in routes:
-            each.register(prefixed)
+            for endpoint in each.endpoints():
+                _register(prefixed, endpoint)
 
     @app.handle_errors(Exception)
     def answer_failure(request: Any, failure: Failure) -> None:
         _answer_failure(request, failure, frame.cors)
 
     return FramedResource(app, frame)
+
+
+def _register(app: Klein, endpoint: Endpoint) -> None:
+    methods = None if endpoint.method is None else [endpoint.method]
+    name = f"{endpoint.name} {endpoint.method} {endpoint.path}"
+    app.route(endpoint.path, methods=methods, branch=methods is None, endpoint=name)(
+        endpoint.handle
+    )
 
 
 def _answer_failure(request: Any, failure: Failure, cors: Cors) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from klein import Klein
 from twisted.internet.defer import Deferred
 
 from txregistry.streams import Collector, pump
 from txregistry.web.answers import send_bytes, send_nothing
 from txregistry.web.app import Frame, FramedResource, make_resource
+from txregistry.web.endpoints import Endpoint
 
 
 class EchoRoutes:
@@ -20,13 +20,16 @@ class EchoRoutes:
         self.waiting: list[Deferred[None]] = []
         self.failures: list[BaseException] = []
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
-        app.route("/echo", methods=["PUT"], endpoint="echo")(self.echo)
-        app.route("/refuse", methods=["PUT"], endpoint="refuse")(self.refuse)
-        app.route("/wait", methods=["GET", "PUT"], endpoint="wait")(self.wait)
-        app.route("/large", methods=["GET"], endpoint="large")(self.large)
-        app.route("/broken", methods=["GET"], endpoint="broken")(self.broken)
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
+        return [
+            Endpoint("echo", "PUT", "/echo", self.echo, None),
+            Endpoint("refuse", "PUT", "/refuse", self.refuse, None),
+            Endpoint("wait", "GET", "/wait", self.wait, None),
+            Endpoint("wait", "PUT", "/wait", self.wait, None),
+            Endpoint("large", "GET", "/large", self.large, None),
+            Endpoint("broken", "GET", "/broken", self.broken, None),
+        ]
 
     async def echo(self, request: Any) -> None:
         """Send the body back."""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from klein import Klein
-
 from txregistry.oci.errors import Unavailable
 from txregistry.web.answers import send_bytes, send_nothing
+from txregistry.web.endpoints import LOGIN, Endpoint
 
 
 class BaseRoutes:
     """The endpoints that name no repository."""
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
-        app.route("/", methods=["GET"], endpoint="root")(self.root)
-        app.route("/v2/", methods=["GET"], endpoint="base")(self.base)
-        app.route("/v2", methods=["GET"], endpoint="base_bare")(self.base)
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
+        return [
+            Endpoint("root", "GET", "/", self.root, None),
+            Endpoint("base", "GET", "/v2/", self.base, LOGIN),
+            Endpoint("base", "GET", "/v2", self.base, LOGIN),
+        ]
 
     def root(self, request: Any) -> None:
         """Answer a load balancer that asks whether anybody is there."""
@@ -31,9 +32,9 @@ class BaseRoutes:
 class NotYetRoutes:
     """What stands in for all endpoints until the store is open."""
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
-        app.route("/", branch=True, endpoint="not_yet")(self.not_yet)
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
+        return [Endpoint("not_yet", None, "/", self.not_yet, None)]
 
     def not_yet(self, request: Any) -> None:
         """Ask the client to come again."""

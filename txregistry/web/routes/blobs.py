@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from klein import Klein
-
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import Unsupported
 from txregistry.oci.mediatypes import OCTET_STREAM
@@ -15,6 +13,7 @@ from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.repository import Registry
 from txregistry.web.answers import send_body, send_nothing
 from txregistry.web.conditions import matches, require_match
+from txregistry.web.endpoints import DELETE, PULL, Endpoint
 
 # Content by digest never changes.
 _MAX_AGE: Final = 31536000
@@ -37,11 +36,13 @@ class BlobRoutes:
         self._can_delete = can_delete
         self._redirects = redirects
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
         path = "/v2/<loose:name>/blobs/<digest>"
-        app.route(path, methods=["GET"], endpoint="blob")(self.get)
-        app.route(path, methods=["DELETE"], endpoint="blob_delete")(self.delete)
+        return [
+            Endpoint("blob", "GET", path, self.get, PULL),
+            Endpoint("blob", "DELETE", path, self.delete, DELETE),
+        ]
 
     async def get(self, request: Any, name: str, digest: str) -> None:
         """end-2: pull a blob, or ask about it."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from klein import Klein
-
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import JSON, PaginationNumberInvalid
 from txregistry.oci.mediatypes import OCI_INDEX
 from txregistry.oci.names import Name
 from txregistry.registry.repository import Registry
 from txregistry.web.answers import send_json
+from txregistry.web.endpoints import LIST, PULL, Endpoint
 from txregistry.web.routes.pages import link_header, page_size
 
 _CATALOG_PAGE: Final = 100
@@ -34,13 +33,15 @@ class ListRoutes:
         self._max_tags = max_tags
         self._max_catalog = max_catalog
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
         tags = "/v2/<loose:name>/tags/list"
-        app.route(tags, methods=["GET"], endpoint="tags")(self.tags)
         referrers = "/v2/<loose:name>/referrers/<digest>"
-        app.route(referrers, methods=["GET"], endpoint="referrers")(self.referrers)
-        app.route("/v2/_catalog", methods=["GET"], endpoint="catalog")(self.catalog)
+        return [
+            Endpoint("tags", "GET", tags, self.tags, PULL),
+            Endpoint("referrers", "GET", referrers, self.referrers, PULL),
+            Endpoint("catalog", "GET", "/v2/_catalog", self.catalog, LIST),
+        ]
 
     async def tags(self, request: Any, name: str) -> None:
         """end-8a, end-8b: list a repository's tags."""

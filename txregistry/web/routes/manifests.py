@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from klein import Klein
-
 from txregistry.oci.accept import Accepted
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import (
@@ -21,6 +19,7 @@ from txregistry.registry.repository import Registry
 from txregistry.streams import Collector, TooLong, pump
 from txregistry.web.answers import send_bytes, send_nothing
 from txregistry.web.conditions import matches, require_match
+from txregistry.web.endpoints import DELETE, PULL, PUSH, Endpoint
 from txregistry.web.urls import Urls
 
 
@@ -43,12 +42,14 @@ class ManifestRoutes:
         self._can_delete = can_delete
         self._max_size = max_size
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
         path = "/v2/<loose:name>/manifests/<reference>"
-        app.route(path, methods=["GET"], endpoint="manifest")(self.get)
-        app.route(path, methods=["PUT"], endpoint="manifest_put")(self.put)
-        app.route(path, methods=["DELETE"], endpoint="manifest_delete")(self.delete)
+        return [
+            Endpoint("manifest", "GET", path, self.get, PULL),
+            Endpoint("manifest", "PUT", path, self.put, PUSH),
+            Endpoint("manifest", "DELETE", path, self.delete, DELETE),
+        ]
 
     async def get(self, request: Any, name: str, reference: str) -> None:
         """end-3: pull a manifest, or ask about it."""

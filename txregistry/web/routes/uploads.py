@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from klein import Klein
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
@@ -23,6 +22,7 @@ from txregistry.oci.ranges import ContentRange
 from txregistry.registry.repository import Registry, Repository
 from txregistry.registry.uploads import Upload
 from txregistry.web.answers import send_nothing
+from txregistry.web.endpoints import PULL, PUSH, Endpoint
 from txregistry.web.push_location import PushLocations
 from txregistry.web.urls import Urls
 
@@ -38,17 +38,18 @@ class UploadRoutes:
         self._urls = urls
         self._push_locations = push_locations
 
-    def register(self, app: Klein) -> None:
-        """Add the routes."""
-        start = "/v2/<loose:name>/blobs/uploads/"
-        app.route(start, methods=["POST"], endpoint="upload_start")(self.start)
-        bare = start.rstrip("/")
-        app.route(bare, methods=["POST"], endpoint="upload_start_bare")(self.start)
-        path = f"{start}<session_id>"
-        app.route(path, methods=["GET"], endpoint="upload")(self.status)
-        app.route(path, methods=["PATCH"], endpoint="upload_append")(self.append)
-        app.route(path, methods=["PUT"], endpoint="upload_commit")(self.commit)
-        app.route(path, methods=["DELETE"], endpoint="upload_cancel")(self.cancel)
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
+        bare = "/v2/<loose:name>/blobs/uploads"
+        start, path = f"{bare}/", f"{bare}/<session_id>"
+        return [
+            Endpoint("blob_upload", "POST", start, self.start, PUSH),
+            Endpoint("blob_upload", "POST", bare, self.start, PUSH),
+            Endpoint("blob_upload_chunk", "GET", path, self.status, PULL),
+            Endpoint("blob_upload_chunk", "PATCH", path, self.append, PUSH),
+            Endpoint("blob_upload_chunk", "PUT", path, self.commit, PUSH),
+            Endpoint("blob_upload_chunk", "DELETE", path, self.cancel, PUSH),
+        ]
 
     async def start(self, request: Any, name: str) -> None:
         """end-4a, end-4b, end-4c, end-11: begin a session, or spare the client one."""
