@@ -6,11 +6,11 @@ Everything here blocks, may be called from any thread, and fails with OSError.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
-import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
@@ -20,7 +20,9 @@ from uuid import uuid4
 from txregistry.storage.paths import ROOT, is_segment
 from txregistry.storage.settling import Settled
 
-ATTEMPTS: Final = 10  # at what somebody else's deletions can spoil
+_PIECE: Final = 1024 * 1024  # bytes that are read at a time
+
+ATTEMPTS: Final = 20  # at what somebody else's deletions can spoil
 
 # The Go registry (3.1) leaves such files when it is killed; a tag may be named so too,
 # but that is a directory.
@@ -28,8 +30,8 @@ _GO_LEFTOVER: Final = re.compile(
     r".+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp"
 )
 
-# What removing a tree fails with while somebody else changes it.
-_BUSY_TREE: Final = (errno.ENOENT, errno.ENOTEMPTY)
+# What removing a tree fails with when somebody puts something into it meanwhile.
+_CHANGED: Final = (errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 
 # What a file system answers that cannot sync a directory.
 _NO_SUCH_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
@@ -64,17 +66,7 @@ class Disk:
     def remove(self, place: str) -> None:
         """Remove a file, or a directory and all below it."""
         os.lstat(place)
-        for attempts_left in reversed(range(ATTEMPTS)):
-            try:
-                _remove(place)
-            except OSError as error:
-                # Somebody else may remove the same, or put new files there.
-                if not os.path.lexists(place):
-                    break
-                if error.errno not in _BUSY_TREE or not attempts_left:
-                    raise
-            else:
-                break
+        self._remove(place, ATTEMPTS)
         self.sync_directory(os.path.dirname(place))
 
     def names(self, place: str, after: str, limit: int | None) -> list[str]:
@@ -94,9 +86,10 @@ class Disk:
         self.make_directory(os.path.dirname(directory))
         self._settled.made(directory)
         try:
-            os.mkdir(directory)
+            self.mkdir(directory)
         except FileExistsError:
-            if not os.path.isdir(directory):
+            # It may be gone again, which is another error than that of a file there.
+            if not stat.S_ISDIR(os.stat(directory).st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
         if not directory.startswith(f"{self.root}/"):
             self.sync_directory(os.path.dirname(directory))
@@ -117,10 +110,8 @@ class Disk:
         except FileNotFoundError:
             return
         try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in _NO_SUCH_SYNC:
-                raise
+            with without(_NO_SUCH_SYNC):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -128,9 +119,45 @@ class Disk:
         """Make a file's content and size durable."""
         os.fsync(descriptor)
 
+    def lock(self, descriptor: int) -> None:
+        """Lock a file until it is closed, or fail: with BlockingIOError if it is."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     def rename(self, source: str, destination: str) -> None:
         """Give a file another name, over what has that name."""
         os.rename(source, destination)
+
+    def mkdir(self, place: str) -> None:
+        """Make one folder."""
+        os.mkdir(place)
+
+    def remove_tree(self, place: str) -> None:
+        """Remove what is at a place, if anything is. Not durable.
+
+        Fails when somebody puts something there meanwhile, having removed a part.
+        """
+        with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(os.lstat(place).st_mode):
+                os.unlink(place)
+                return
+            with os.scandir(place) as entries:
+                below = [entry.path for entry in entries]
+            for path in below:
+                self.remove_tree(path)
+            os.rmdir(place)
+
+    def _remove(self, place: str, attempts: int) -> None:
+        try:
+            self.remove_tree(place)
+        except OSError as error:
+            if error.errno not in _CHANGED or not attempts:
+                raise
+            # Aside, where nobody puts anything. Not there from the beginning, because
+            # what a crash leaves there is not listed, and nobody would miss it.
+            aside = self.temporary(place)
+            with suppress(FileNotFoundError):
+                self.rename(place, aside)
+                self._remove(aside, attempts - 1)
 
     def _put(self, place: str, content: bytes) -> None:
         directory = os.path.dirname(place)
@@ -178,6 +205,20 @@ def persistently(attempt: Callable[[], _T]) -> _T:
     return attempt()
 
 
+@contextmanager
+def without(codes: Collection[int]) -> Iterator[None]:
+    """Do without something, where the operating system answers that it has none.
+
+    Args:
+        codes: The error numbers that say so.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in codes:
+            raise
+
+
 def require_regular(status: os.stat_result) -> None:
     """Refuse what holds no bytes.
 
@@ -186,6 +227,40 @@ def require_regular(status: os.stat_result) -> None:
     """
     if not stat.S_ISREG(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "not a regular file")
+
+
+def open_to_read(place: str) -> tuple[int, int]:
+    """Open a file; return its descriptor and its size in bytes.
+
+    Raises:
+        IsADirectoryError: It is no regular file.
+    """
+    # Non-blocking, because a named pipe would wait for its writer otherwise.
+    descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        require_regular(status)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status.st_size
+
+
+def read_all(descriptor: int, size: int) -> bytes:
+    """Read from where a descriptor stands to the end.
+
+    Args:
+        descriptor: An open file.
+        size: How many bytes there should be.
+    """
+    # One byte more than there should be: less than that is the end.
+    content = os.read(descriptor, size + 1)
+    if len(content) == size:
+        return content
+    pieces = [content]
+    while content := os.read(descriptor, _PIECE):
+        pieces.append(content)
+    return b"".join(pieces)
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
@@ -202,10 +277,3 @@ def _is_shown(entry: os.DirEntry[str]) -> bool:
     if not is_segment(name):
         return False
     return _GO_LEFTOVER.fullmatch(name) is None or entry.is_dir()
-
-
-def _remove(place: str) -> None:
-    if stat.S_ISDIR(os.lstat(place).st_mode):
-        shutil.rmtree(place)
-    else:
-        os.unlink(place)

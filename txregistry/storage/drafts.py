@@ -10,12 +10,17 @@ Everything here blocks, most of it briefly, and fails with OSError.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from contextlib import suppress
 from typing import Final
 
-from txregistry.storage.disk import Disk, persistently, require_regular, write_all
+from txregistry.storage.disk import (
+    Disk,
+    persistently,
+    require_regular,
+    without,
+    write_all,
+)
 
 # What a file system answers that has no locks. Two writers are then not noticed.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -123,44 +128,37 @@ def open_draft(disk: Disk, place: str, *, append: bool) -> Draft:
 
 
 def _continued(disk: Disk, place: str) -> Draft:
-    return Draft(disk, place, place, (_open_locked(place, 0),))
+    return Draft(disk, place, place, (_open_locked(disk, place, 0),))
 
 
 def _begun(disk: Disk, place: str) -> Draft:
     disk.make_directory(os.path.dirname(place))
-    descriptor = _open_locked(place, os.O_CREAT)
+    descriptor = _open_locked(disk, place, os.O_CREAT)
     try:
         if os.fstat(descriptor).st_size == 0:
             return Draft(disk, place, place, (descriptor,))
         # Whoever comes next finds the old file or the new one, and either is locked.
         temporary = disk.temporary(place)
-        own = _open_locked(temporary, os.O_CREAT | os.O_EXCL)
+        own = _open_locked(disk, temporary, os.O_CREAT | os.O_EXCL)
     except BaseException:
         os.close(descriptor)
         raise
     return Draft(disk, place, temporary, (own, descriptor))
 
 
-def _open_locked(place: str, flags: int) -> int:
+def _open_locked(disk: Disk, place: str, flags: int) -> int:
     # Non-blocking, because a named pipe would wait for its reader otherwise.
     flags |= os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
     descriptor = os.open(place, flags, 0o666)
     try:
         require_regular(os.fstat(descriptor))
-        _lock(descriptor)
+        with without(_NO_LOCKS):
+            disk.lock(descriptor)
         _require_open_at(descriptor, place)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
 
 
 def _require_open_at(descriptor: int, place: str) -> None:

@@ -38,7 +38,7 @@ from txregistry.interfaces import (
     StorageError,
     StorageFull,
 )
-from txregistry.storage.disk import Disk, require_regular
+from txregistry.storage.disk import Disk, open_to_read, read_all, require_regular
 from txregistry.storage.drafts import Draft, open_draft
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
@@ -65,7 +65,13 @@ _NOTHING_THERE: Final = (
     errno.ENAMETOOLONG,
     errno.ENXIO,
 )
-_IN_THE_WAY: Final = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENXIO)
+_IN_THE_WAY: Final = (
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOTEMPTY,
+    errno.ENXIO,
+)
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _T = TypeVar("_T")
@@ -92,11 +98,11 @@ class FilesystemDriver:
         """See IStorageDriver."""
         require_path(path, NAME)
         with _translated(path):
-            descriptor, size = _open_to_read(self._disk.place(path))
+            descriptor, size = open_to_read(self._disk.place(path))
             try:
                 if size <= SMALL:
-                    return _read_all(descriptor, size)
-                return await self._finish(partial(_read_all, descriptor, size))
+                    return read_all(descriptor, size)
+                return await self._finish(partial(read_all, descriptor, size))
             finally:
                 os.close(descriptor)
 
@@ -114,7 +120,7 @@ class FilesystemDriver:
         """See IStorageDriver. The source provides IFileRange too."""
         require_path(path, NAME)
         with _translated(path):
-            descriptor, size = _open_to_read(self._disk.place(path))
+            descriptor, size = open_to_read(self._disk.place(path))
         if not 0 <= offset <= size:
             os.close(descriptor)
             raise InvalidOffset(path, NAME, offset)
@@ -308,29 +314,6 @@ def _look(path: str, place: str) -> FileStat:
         return FileStat(path, True, 0, status.st_mtime)
     require_regular(status)
     return FileStat(path, False, status.st_size, status.st_mtime)
-
-
-def _open_to_read(place: str) -> tuple[int, int]:
-    # Non-blocking, because a named pipe would wait for its writer otherwise.
-    descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        status = os.fstat(descriptor)
-        require_regular(status)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor, status.st_size
-
-
-def _read_all(descriptor: int, size: int) -> bytes:
-    # One byte more than there should be: less than that is the end.
-    content = os.read(descriptor, size + 1)
-    if len(content) == size:
-        return content
-    pieces = [content]
-    while content := os.read(descriptor, SMALL):
-        pieces.append(content)
-    return b"".join(pieces)
 
 
 @contextmanager

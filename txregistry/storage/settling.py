@@ -24,13 +24,17 @@ class Settled:
     within the moment that it needs.
     """
 
-    def __init__(self, root: str, sync: Callable[[str], None]) -> None:
+    def __init__(
+        self, root: str, sync: Callable[[str], None], most: int = MOST_REMEMBERED
+    ) -> None:
         """Take the folder that is durable as it is, and a function.
 
         Args:
             root: A folder; its own name counts as durable.
             sync: Makes the names in a folder durable; may fail with OSError.
+            most: How many directories to remember.
         """
+        self._most = most
         self._root = root
         self._sync = sync
         self._lock = Lock()
@@ -74,7 +78,7 @@ class Settled:
             if self._at_work.get(directory) is not token:
                 return
             del self._at_work[directory]
-            if len(self._settled) >= MOST_REMEMBERED:
+            if len(self._settled) >= self._most:
                 self._settled.clear()
             if done:
                 self._settled.add(directory)

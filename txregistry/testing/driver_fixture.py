@@ -28,14 +28,12 @@ class DriverFixture(TestCase):
         read_ahead: How many bytes a reader may still deliver to a sink that has paused
             it, because they were on their way.
         exclusive_writers: Whether the driver can know that a path has a writer.
-        sees_letter_case: Whether ``/a`` and ``/A`` are two paths.
     """
 
     large = 1024 * 1024
     in_memory = 16 * 1024 * 1024
     read_ahead = 256 * 1024
     exclusive_writers = True
-    sees_letter_case = True
 
     driver: IStorageDriver
 

@@ -318,19 +318,22 @@ class RedirectCases(DriverFixture):
             self.assertEqual((200, Pattern(32).content()), (code, content))
         url = await self.driver.redirect_url("/d/file", "HEAD", 60.0)
         if url is not None:
-            code, length, _ = await self._request(b"HEAD", url)
-            self.assertEqual((200, 32), (code, length))
+            code, lengths, _ = await self._request(b"HEAD", url)
+            self.assertEqual((200, ["32"]), (code, lengths))
 
     async def test_redirect_to_nowhere(self) -> None:
         """A URL may be asked for before the file is there."""
         url = await self.driver.redirect_url("/d/none", "GET", 60.0)
         self.assertIsInstance(url, str | None)
 
-    async def _request(self, method: bytes, url: str) -> tuple[int, int, bytes]:
+    async def _request(
+        self, method: bytes, url: str
+    ) -> tuple[int, list[str] | None, bytes]:
         agent: Any = Agent(self.clock())
         response = await agent.request(method, url.encode("ascii"))
+        lengths = response.headers.getRawHeaders("content-length")
         body: Deferred[bytes] = readBody(response)
-        return response.code, response.length, await body
+        return response.code, lengths, await body
 
 
 class TreeCases(ListCases, StatCases, MoveCases, DeleteCases, RedirectCases):

@@ -1,0 +1,72 @@
+"""Work beside the reactor."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from txregistry.storage.threads import in_threads_of, to_the_end
+
+
+class Broken(Exception):
+    """What work fails with here."""
+
+
+class ToTheEndTests(SynchronousTestCase):
+    """Waiting for work that cannot be stopped."""
+
+    def setUp(self) -> None:
+        """Wait for work that goes on."""
+        self.work: Deferred[str] = Deferred(lambda _: self.fail("the work was stopped"))
+        self.waiting = Deferred.fromCoroutine(to_the_end(self.work))
+
+    def test_result(self) -> None:
+        """The work's result comes out."""
+        self.work.callback("done")
+        self.assertEqual("done", self.successResultOf(self.waiting))
+
+    def test_failure(self) -> None:
+        """The work's failure comes out."""
+        self.work.errback(Broken())
+        self.failureResultOf(self.waiting, Broken)
+
+    def test_done_before(self) -> None:
+        """Work that is done already is not waited for."""
+        done: Deferred[str] = Deferred()
+        done.callback("done")
+        waiting = Deferred.fromCoroutine(to_the_end(done))
+        self.assertEqual("done", self.successResultOf(waiting))
+
+    def test_cancel(self) -> None:
+        """To cancel waits for the end of the work, and takes effect then."""
+        self.waiting.cancel()
+        self.assertNoResult(self.waiting)
+        self.work.callback("done")
+        self.failureResultOf(self.waiting, CancelledError)
+
+    def test_cancel_often(self) -> None:
+        """To cancel again changes nothing."""
+        for _ in range(3):
+            self.waiting.cancel()
+        self.assertNoResult(self.waiting)
+        self.work.callback("done")
+        self.failureResultOf(self.waiting, CancelledError)
+
+    def test_cancel_and_failure(self) -> None:
+        """The work's failure comes out though the caller was cancelled."""
+        self.waiting.cancel()
+        self.work.errback(Broken())
+        self.failureResultOf(self.waiting, Broken)
+
+
+class InThreadsOfTests(TestCase):
+    """A reactor's thread pool."""
+
+    async def test_in_thread(self) -> None:
+        """Work runs in another thread, and its result comes back to this one."""
+        from threading import get_ident
+
+        from twisted.internet import reactor
+
+        elsewhere = await in_threads_of(reactor)(get_ident)
+        self.assertNotEqual(get_ident(), elsewhere)
