@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from txregistry.oci.access import repository_accesses
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import JSON, PaginationNumberInvalid
 from txregistry.oci.mediatypes import OCI_INDEX
 from txregistry.oci.names import Name
 from txregistry.registry.repository import Registry
 from txregistry.web.answers import send_json
+from txregistry.web.gate import Caller
 from txregistry.web.endpoints import LIST, PULL, Endpoint
 from txregistry.web.routes.pages import link_header, page_size
 
@@ -64,18 +66,33 @@ class ListRoutes:
             raise PaginationNumberInvalid({"n": asked})
         size = min(_CATALOG_PAGE, self._max_catalog) if asked is None else asked
         last = request.parameter("last") or ""
-        found = await self._registry.catalog.page(last, size + 1) if size else []
+        found = await self._visible(request.caller, last, size + 1) if size else []
         shown = found[:size]
         headers = {}
         if len(found) > size:
             headers = link_header(request, {"n": size, "last": shown[-1]})
         send_json(request, 200, {"repositories": shown}, headers)
 
+    async def _visible(self, caller: Caller, after: str, limit: int) -> list[str]:
+        """Return a page of the repositories that a caller may pull from."""
+        found: list[str] = []
+        while len(found) < limit:
+            names = await self._registry.catalog.page(after, limit)
+            found += [
+                name
+                for name in names
+                if caller.may(*repository_accesses(Name(name), "pull"))
+            ]
+            if len(names) < limit:
+                break
+            after = names[-1]
+        return found[:limit]
+
     async def referrers(self, request: Any, name: str, digest: str) -> None:
         """end-12a, end-12b: list the manifests that point at one."""
         repository = self._registry.repository(Name.parse(name))
         subject = Digest.parse(digest)
-        kind = request.parameter("artifactType")
+        kind = _artifact_type(request)
         size = min(page_size(request) or _REFERRERS_PAGE, _REFERRERS_PAGE)
         last = request.parameter("last") or ""
         page = await repository.referrers.page(subject, kind, last, size)
@@ -93,3 +110,12 @@ class ListRoutes:
             "manifests": [each.to_json() for each in page.descriptors],
         }
         send_json(request, 200, index, headers)
+
+
+def _artifact_type(request: Any) -> str | None:
+    """Return the kind that is asked for; None: any.
+
+    No media type has a blank: a "+" that a person did not encode has become one.
+    """
+    text: str | None = request.parameter("artifactType")
+    return None if text is None else text.replace(" ", "+")
