@@ -188,6 +188,18 @@ class Denied(RegistryError):
     message = "requested access to the resource is denied"
 
 
+class Unauthorized(RegistryError):
+    """The client must say who it is, or show that it may (code-11)."""
+
+    code, status, message = "UNAUTHORIZED", 401, "authentication required"
+
+
+class TooManyRequests(RegistryError):
+    """The client is to come again later (code-14)."""
+
+    code, status, message = "TOOMANYREQUESTS", 429, "too many requests"
+
+
 class Unavailable(RegistryError):
     """The registry cannot serve now; a code of the Go registry."""
 

@@ -18,6 +18,7 @@ from txregistry.oci.errors import BadRequest, RegistryError, Unsupported
 from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Endpoint, Routes
+from txregistry.web.gate import Admission, OpenGate
 
 _WRITES: Final = frozenset({b"POST", b"PUT", b"PATCH", b"DELETE"})
 
@@ -77,12 +78,15 @@ class FramedResource(KleinResource):
         return None
 
 
-def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:
+def make_resource(
+    routes: Sequence[Routes], frame: Frame, gate: Admission | None = None
+) -> FramedResource:
     """Join endpoints into a resource.
 
     Args:
         routes: The endpoints.
         frame: What goes around every answer.
+        gate: Decides on requests before they run; None: everybody may do everything.
     """
     app = Klein()
     app.url_map.converters["loose"] = _Loose
@@ -91,7 +95,7 @@ def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:
     with app.subroute(frame.prefix.rstrip("/")) as prefixed:
         for each in routes:
             for endpoint in each.endpoints():
-                _register(prefixed, endpoint)
+                _register(prefixed, endpoint, gate or OpenGate())
 
     @app.handle_errors(Exception)
     def answer_failure(request: Any, failure: Failure) -> None:
@@ -100,12 +104,21 @@ def make_resource(routes: Sequence[Routes], frame: Frame) -> FramedResource:
     return FramedResource(app, frame)
 
 
-def _register(app: Klein, endpoint: Endpoint) -> None:
+def _register(app: Klein, endpoint: Endpoint, gate: Admission) -> None:
+    async def handle(request: Any, **parts: str) -> None:
+        accesses = endpoint.accesses(parts.get("name"))
+        if accesses is not None:
+            request.caller = await gate.admit(request, accesses)
+        answering = endpoint.handle(request, **parts)
+        if answering is not None:
+            await answering
+
     methods = None if endpoint.method is None else [endpoint.method]
     name = f"{endpoint.name} {endpoint.method} {endpoint.path}"
-    app.route(endpoint.path, methods=methods, branch=methods is None, endpoint=name)(
-        endpoint.handle
+    route = app.route(
+        endpoint.path, methods=methods, branch=methods is None, endpoint=name
     )
+    route(handle)
 
 
 def _answer_failure(request: Any, failure: Failure, cors: Cors) -> None:

@@ -13,6 +13,7 @@ from twisted.web.server import Request
 from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import API_VERSION, send_failure
 from txregistry.web.body import RequestBody
+from txregistry.web.gate import Anybody, Caller
 
 _log = Logger()
 
@@ -25,6 +26,7 @@ class RegistryRequest(Request):
         expects_continue: Whether the client waits for ``100 Continue`` and has not
             got it.
         text_path: The path, percent-decoded.
+        caller: What it may do, once the gate has let it in.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -32,6 +34,7 @@ class RegistryRequest(Request):
     site: Any
     expects_continue = False
     text_path = ""
+    caller: Caller = Anybody()
 
     _dispatched = False
     _silenced = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from txregistry.oci.access import repository_accesses
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import JSON, PaginationNumberInvalid
 from txregistry.oci.mediatypes import OCI_INDEX
@@ -11,6 +12,7 @@ from txregistry.oci.names import Name
 from txregistry.registry.repository import Registry
 from txregistry.web.answers import send_json
 from txregistry.web.endpoints import LIST, PULL, Endpoint
+from txregistry.web.gate import Caller
 from txregistry.web.routes.pages import link_header, page_size
 
 _CATALOG_PAGE: Final = 100
@@ -64,12 +66,27 @@ class ListRoutes:
             raise PaginationNumberInvalid({"n": asked})
         size = min(_CATALOG_PAGE, self._max_catalog) if asked is None else asked
         last = request.parameter("last") or ""
-        found = await self._registry.catalog.page(last, size + 1) if size else []
+        found = await self._visible(request.caller, last, size + 1) if size else []
         shown = found[:size]
         headers = {}
         if len(found) > size:
             headers = link_header(request, {"n": size, "last": shown[-1]})
         send_json(request, 200, {"repositories": shown}, headers)
+
+    async def _visible(self, caller: Caller, after: str, limit: int) -> list[str]:
+        """Return a page of the repositories that a caller may pull from."""
+        found: list[str] = []
+        while len(found) < limit:
+            names = await self._registry.catalog.page(after, limit)
+            found += [
+                name
+                for name in names
+                if caller.may(*repository_accesses(Name(name), "pull"))
+            ]
+            if len(names) < limit:
+                break
+            after = names[-1]
+        return found[:limit]
 
     async def referrers(self, request: Any, name: str, digest: str) -> None:
         """end-12a, end-12b: list the manifests that point at one."""

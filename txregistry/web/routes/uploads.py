@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 from twisted.web.iweb import UNKNOWN_LENGTH
 
+from txregistry.oci.access import repository_accesses
 from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
 from txregistry.oci.errors import (
     BlobUploadUnknown,
@@ -23,8 +24,12 @@ from txregistry.registry.repository import Registry, Repository
 from txregistry.registry.uploads import Upload
 from txregistry.web.answers import send_nothing
 from txregistry.web.endpoints import PULL, PUSH, Endpoint
+from txregistry.web.gate import Caller
 from txregistry.web.push_location import PushLocations
 from txregistry.web.urls import Urls
+
+# A blob that a client wants from any repository is looked for in so many of them.
+_MOST_SEARCHED: Final = 1000
 
 
 class UploadRoutes:
@@ -121,7 +126,21 @@ class UploadRoutes:
             other = None if source is None else Name.parse(source)
         except NameInvalid:
             return False  # a client that cannot mount uploads, so let it
+        if not request.caller.unrestricted:
+            if other is None:
+                other = await self._holder(request.caller, mount)
+            if other is None or not _may_pull(request.caller, other):
+                return False
         return await repository.blobs.mount(mount, other) is not None
+
+    async def _holder(self, caller: Caller, digest: Digest) -> Name | None:
+        """Find a repository with a blob that a caller may pull from."""
+        names = await self._registry.catalog.page("", _MOST_SEARCHED)
+        for name in map(Name, names):
+            blobs = self._registry.repository(name).blobs
+            if _may_pull(caller, name) and await blobs.holds(digest):
+                return name
+        return None
 
     async def _push_whole(
         self, request: Any, repository: Repository, digest: Digest
@@ -187,6 +206,10 @@ class UploadRoutes:
             "Range": f"0-{max(upload.offset - 1, 0)}",
             "Docker-Upload-UUID": session_id,
         }
+
+
+def _may_pull(caller: Caller, name: Name) -> bool:
+    return caller.may(*repository_accesses(name, "pull"))
 
 
 def _mountable(request: Any) -> Digest | None:
