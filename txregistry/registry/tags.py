@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from txregistry.interfaces import IStorageDriver, PathNotFound
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
@@ -43,10 +45,11 @@ class Tags:
         """
         try:
             await self._driver.delete(self._layout.tag_link(tag))
-            await self._driver.delete(self._layout.tag(tag))
         except PathNotFound:
             detail = {"name": str(self._layout.name), "tag": str(tag)}
             raise ManifestUnknown(detail) from None
+        with suppress(PathNotFound):  # drivers need not keep an empty folder
+            await self._driver.delete(self._layout.tag(tag))
 
     async def page(self, after: str = "", limit: int | None = None) -> list[str]:
         """List tags, sorted by bytes (end-8a, end-8b).
