@@ -90,21 +90,14 @@ class ListCases(DriverFixture):
 
     async def test_pages(self) -> None:
         """Pages that follow one another hold every name once."""
-        names, found = await self._put_fifty(), list[str]()
-        while page := await self.driver.list_children("/d", "".join(found[-1:]), 7):
-            self.assertLessEqual(len(page), 7)
-            found += page
-        self.assertEqual(names, found)
+        names = await self._put_fifty()
+        self.assertEqual(names, await self._pages("/d", 7))
 
     async def test_pages_of_directories(self) -> None:
         """A page may end anywhere among directories whose names begin alike."""
         await self._put_mixed()
         for limit in (1, 2, 3):
-            found, after = list[str](), ""
-            while page := await self.driver.list_children("/d", after, limit):
-                found += page
-                after = page[-1]
-            self.assertEqual(list(SORTED), found)
+            self.assertEqual(list(SORTED), await self._pages("/d", limit))
 
     async def test_pages_of_root(self) -> None:
         """The root is listed in pages, too."""
@@ -112,6 +105,15 @@ class ListCases(DriverFixture):
             await self.driver.put_content(f"/{name}/file", b"x")
         found = await self.driver.list_children("/", after="one", limit=1)
         self.assertEqual(["three"], found)
+
+    async def _pages(self, path: str, limit: int) -> list[str]:
+        found, after = list[str](), ""
+        while page := await self.driver.list_children(path, after, limit):
+            self.assertLessEqual(len(page), limit)
+            self.assertGreater(page[0], after)
+            found += page
+            after = page[-1]
+        return found
 
     async def _put_fifty(self) -> list[str]:
         names = [f"file-{number:02}" for number in range(50)]

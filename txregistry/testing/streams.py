@@ -86,17 +86,31 @@ class Digesting:
 
 
 class Holding(Digesting):
-    """A sink that pauses its source at each piece, until somebody resumes that."""
+    """A sink that pauses its source at each piece, until it is told to go on.
+
+    Attributes:
+        overrun: How many bytes came although the source was paused.
+    """
 
     def __init__(self, source: IPushProducer) -> None:
         """Take the source."""
         super().__init__()
+        self.overrun = 0
         self._source = source
+        self._paused = False
 
     def write(self, data: bytes) -> None:
         """See IConsumer."""
         super().write(data)
+        if self._paused:
+            self.overrun += len(data)
+        self._paused = True
         self._source.pauseProducing()
+
+    def go_on(self) -> None:
+        """Resume the source."""
+        self._paused = False
+        self._source.resumeProducing()
 
 
 class SinkBroke(Exception):
