@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from tests.real.images import Image, Layer, make_image, make_layer
-from tests.real.wire import Unexpected, Wire, connected
+from tests.real.wire import ACCEPT_ALL, Unexpected, Wire, connected
 
 
 @define
@@ -48,6 +48,20 @@ class Push:
             return f"{self.tag}: {error}"
         if (manifest, blobs) != (self.image.manifest, self.image.blobs):
             return f"{self.tag}: other bytes"
+        return None
+
+    def half(self, wire: Wire, name: str) -> str | None:
+        """Say what of it can be seen half; None: each part is there whole, or not."""
+        manifest = f"/v2/{name}/manifests/{self.tag}"
+        answer = wire.ask("GET", manifest, headers=ACCEPT_ALL)
+        if answer.status == 200:
+            return self.problem(wire, name)
+        if answer.status != 404:
+            return f"{self.tag}: {answer.status}"
+        for digest, content in self.image.blobs.items():
+            answer = wire.ask("GET", f"/v2/{name}/blobs/{digest}")
+            if answer.status != 404 and (answer.status, answer.body) != (200, content):
+                return f"{digest}: {answer.status}, {len(answer.body)} bytes"
         return None
 
 
