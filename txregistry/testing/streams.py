@@ -39,8 +39,11 @@ class Pattern:
     def content(self, offset: int = 0, length: int | None = None) -> bytes:
         """Return all of it, or a range."""
         end = self.length if length is None else min(self.length, offset + length)
-        repeats = end // _PERIOD + 1
-        return (self._block * repeats)[offset:end]
+        pieces = list[bytes]()
+        while offset < end:
+            pieces.append(self.piece(offset, end - offset))
+            offset += len(pieces[-1])
+        return b"".join(pieces)
 
     def digest(self) -> str:
         """Return its SHA-256, in hex."""
