@@ -58,6 +58,13 @@ WAITS: Final = (CHANGES | READS) - {"write", "produce"}
 _T = TypeVar("_T")
 
 
+class Crashed(BaseException):
+    """The process is dead; what it still does has no effect.
+
+    No Exception: no part of a registry may think that it can deal with it.
+    """
+
+
 @frozen
 class Operation:
     """Something that a driver was asked to do.
@@ -100,8 +107,8 @@ class _Fault:
     Attributes:
         where: At which operations.
         late: Whether they take effect before.
-        error: What they fail with; None: they do not end.
-        is_crash: Whether nothing works after.
+        error: What they fail with; None: they hang, or the process dies.
+        is_crash: Whether it dies.
     """
 
     where: Where
@@ -168,7 +175,7 @@ class FaultyDriver:
         )
 
     def crash(self, where: Where, *, late: bool = False) -> None:
-        """Let the process die at an operation: that and all after it never end.
+        """Let the process die: an operation and all after it fail with ``Crashed``.
 
         Args:
             where: Which.
@@ -321,13 +328,16 @@ class FaultyDriver:
             raise
         return result
 
-    async def _strike(self, fault: _Fault) -> None:
-        if fault.error is not None:
-            raise fault.error
+    def _error(self, fault: _Fault) -> BaseException:
+        """Return what an operation fails with."""
         self.crashed = self.crashed or fault.is_crash
+        return fault.error or Crashed()
+
+    async def _strike(self, fault: _Fault) -> None:
+        if fault.is_crash or fault.error is not None:
+            raise self._error(fault)
         waiting: Deferred[None] = Deferred()
-        if not self.crashed:
-            self._hanging.append(waiting)
+        self._hanging.append(waiting)
         await waiting
 
 
@@ -357,16 +367,14 @@ class _Writer:
         self._inner.unregisterProducer()
 
     def write(self, data: bytes) -> None:
-        """See IConsumer. One at which the process dies returns: nobody is there."""
+        """See IConsumer."""
         fault = self._faulty._next("write", self._path)
-        if fault is _DEAD:
-            return
+        if self._faulty.crashed:
+            raise Crashed
         torn = fault is not None and not fault.late
         self._inner.write(data[: len(data) // 2] if torn else data)
-        if fault is not None and fault.error is not None:
-            raise fault.error
         if fault is not None:
-            self._faulty.crashed = True
+            raise self._faulty._error(fault)
 
     @deferred
     async def close(self) -> None:
@@ -420,12 +428,9 @@ class _Source:
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """See IBodyProducer."""
         fault = self._faulty._next("produce", self._path)
-        if fault is not None and fault.is_crash:
-            self._faulty.crashed = True
-            return Deferred()
-        if fault is not None and fault.error is not None:
+        if fault is not None:
             passed = self.length if fault.late else self.length // 2
-            consumer = _Breaking(consumer, passed, fault.error)
+            consumer = _Breaking(consumer, passed, self._faulty._error(fault))
         producing: Deferred[None] = self._inner.startProducing(consumer)
         return producing.addBoth(self._end)
 
@@ -451,7 +456,7 @@ class _Source:
 class _Breaking:
     """A sink that lets so many bytes through, then breaks."""
 
-    def __init__(self, sink: IConsumer, passed: int, error: Exception) -> None:
+    def __init__(self, sink: IConsumer, passed: int, error: BaseException) -> None:
         """Take the sink behind it, the number of bytes, and what it breaks with."""
         self._sink = sink
         self._left = passed
@@ -467,7 +472,7 @@ class _Breaking:
         """See IConsumer.
 
         Raises:
-            Exception: The bytes are through.
+            BaseException: The bytes are through.
         """
         self._sink.write(data[: self._left])
         self._left -= min(len(data), self._left)

@@ -19,6 +19,7 @@ from txregistry.streams import Collector
 from txregistry.testing.faults import (
     CHANGES,
     READS,
+    Crashed,
     FaultyDriver,
     copy_survivors,
     nth,
@@ -283,16 +284,16 @@ class CrashTests(FaultyCase):
     def test_nothing_after(self) -> None:
         """Nothing has an effect after the operation at which the process dies."""
         self.driver.crash(on("put_content", "/a"))
-        self.assertNoResult(self.driver.put_content("/a", b"1"))
-        self.assertNoResult(self.driver.put_content("/b", b"1"))
+        self.failureResultOf(self.driver.put_content("/a", b"1"), Crashed)
         self.driver.heal()
+        self.failureResultOf(self.driver.put_content("/b", b"1"), Crashed)
         left = self.survivors()
         self.assertEqual([], self.successResultOf(left.list_children("/")))
 
     def test_late(self) -> None:
         """The operation itself may still have an effect."""
         self.driver.crash(on("put_content", "/a"), late=True)
-        self.assertNoResult(self.driver.put_content("/a", b"1"))
+        self.failureResultOf(self.driver.put_content("/a", b"1"), Crashed)
         left = self.survivors()
         self.assertEqual(b"1", self.successResultOf(left.get_content("/a")))
 
@@ -300,11 +301,9 @@ class CrashTests(FaultyCase):
         """A process that dies at a write has done half of it, and nothing closes it."""
         writer = self.writer()
         self.driver.crash(on("write"))
-        writer.write(b"1234")
-        writer.write(b"5678")
-        closing = writer.close()
-        closing.cancel()
-        self.failureResultOf(closing, CancelledError)
+        self.assertRaises(Crashed, writer.write, b"1234")
+        self.assertRaises(Crashed, writer.write, b"5678")
+        self.failureResultOf(writer.close(), Crashed)
         self.assertEqual(["writer of /a"], self.driver.still_open)
         left = self.survivors()
         self.assertEqual(b"12", self.successResultOf(left.get_content("/a")))
@@ -316,12 +315,13 @@ class CrashTests(FaultyCase):
         self.assertEqual(2, writer.size)
 
     def test_produce(self) -> None:
-        """A process that dies as it reads produces nothing more."""
+        """A process that dies as it reads has read half."""
         self.successResultOf(self.inner.put_content("/a", b"1234"))
         source = self.successResultOf(self.driver.open_reader("/a"))
         self.driver.crash(on("produce"))
-        self.assertNoResult(source.startProducing(Collector(4)))
-        self.assertTrue(self.driver.crashed)
+        sink = Collector(4)
+        self.assertRaises(Crashed, source.startProducing, sink)
+        self.assertEqual((b"12", True), (sink.content(), self.driver.crashed))
 
 
 class PowerCutTests(FaultyCase):
