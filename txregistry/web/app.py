@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Endpoint, Routes
 from txregistry.web.gate import Admission, OpenGate
 
+_METHOD: Final = re.compile(b"[A-Z-]+")
 _WRITES: Final = frozenset({b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 
@@ -71,7 +73,7 @@ class FramedResource(KleinResource):
 
     def _refusal(self, method: bytes) -> RegistryError | None:
         # The router takes "put" for PUT; HTTP (RFC 9110, 9.1), we and proxies do not.
-        if not method.isupper():
+        if _METHOD.fullmatch(method) is None:
             return BadRequest(message="methods are written in capitals")
         if self._frame.read_only and method in _WRITES:
             return Unsupported(message="read-only registry")
