@@ -21,6 +21,7 @@ from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
 from txregistry.storage.loading import BrokenDriver, UnknownDriver, find_factory
+from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
@@ -183,7 +184,7 @@ def stop_on_signals(reactor: Any, service: RegistryService) -> None:
 async def _routes(
     settings: Settings, driver: IStorageDriver, reactor: Any
 ) -> list[Routes]:
-    registry = Registry(driver, reactor, _rules(settings))
+    registry = Registry(driver, reactor, _rules(settings), in_threads_of(reactor))
     http, storage = settings.http, settings.storage
     host = None if http.host is None else f"{http.host.scheme}://{http.host.authority}"
     trusted = http.trustforwarded

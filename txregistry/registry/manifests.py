@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -19,6 +21,10 @@ from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
+from txregistry.threads import InThread, to_the_end
+
+# A longer manifest takes more milliseconds to read than the reactor has (bytes).
+SHORT: Final = 64 * 1024
 
 
 class Manifests:
@@ -32,14 +38,16 @@ class Manifests:
         tags: Tags,
         referrers: Referrers,
         rules: ManifestRules,
+        in_thread: InThread,
     ) -> None:
-        """Take the store, the repository's paths and its other nouns."""
+        """Take the store, the repository's paths and other nouns, rules, threads."""
         self._driver = driver
         self._layout = layout
         self._blobs = blobs
         self._tags = tags
         self._referrers = referrers
         self._rules = rules
+        self._in_thread = in_thread
 
     async def resolve(self, tag_or_digest: Tag | Digest) -> Digest:
         """Return the digest that a tag points to, or the digest itself.
@@ -65,7 +73,21 @@ class Manifests:
             content = await self._driver.get_content(blob_data(target))
         except PathNotFound:
             raise self._unknown(digest) from None
-        return Manifest.parse(content)
+        return await self._parse(content, None)
+
+    async def parse(self, content: bytes, media_type: str | None) -> Manifest:
+        """Read a manifest that is being pushed.
+
+        Args:
+            content: Its bytes.
+            media_type: What it is said to be; None: what its content looks like.
+
+        Raises:
+            ManifestInvalid: It is not that.
+        """
+        if media_type is None:
+            media_type = (await self._parse(content, None)).media_type
+        return await self._parse(content, media_type)
 
     async def holds(self, digest: Digest) -> bool:
         """Say whether the repository holds a manifest."""
@@ -125,6 +147,12 @@ class Manifests:
             await self._driver.delete(self._layout.revision_link(digest))
         except PathNotFound:
             raise self._unknown(digest) from None
+
+    async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
+        if len(content) <= SHORT:
+            return Manifest.parse(content, media_type)
+        work = partial(Manifest.parse, content, media_type)
+        return await to_the_end(self._in_thread(work))
 
     async def _is_there(self, path: str, size: int) -> bool:
         try:

@@ -15,6 +15,7 @@ from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
 from txregistry.registry.uploads import Uploads
+from txregistry.threads import InThread
 
 
 @frozen
@@ -42,12 +43,17 @@ class Registry:
     """All repositories on one store."""
 
     def __init__(
-        self, driver: IStorageDriver, clock: IReactorTime, rules: ManifestRules
+        self,
+        driver: IStorageDriver,
+        clock: IReactorTime,
+        rules: ManifestRules,
+        in_thread: InThread,
     ) -> None:
-        """Take the store, where time is from, and the rules for manifests."""
+        """Take the store, where time is from, the rules for manifests, and threads."""
         self._driver = driver
         self._clock = clock
         self._rules = rules
+        self._in_thread = in_thread
         self.catalog = Catalog(driver)
 
     def repository(self, name: Name) -> Repository:
@@ -56,6 +62,8 @@ class Registry:
         blobs = Blobs(self._driver, layout)
         tags = Tags(self._driver, layout)
         referrers = Referrers(self._driver, layout)
-        manifests = Manifests(self._driver, layout, blobs, tags, referrers, self._rules)
+        manifests = Manifests(
+            self._driver, layout, blobs, tags, referrers, self._rules, self._in_thread
+        )
         uploads = Uploads(self._driver, layout, blobs, self._clock)
         return Repository(name, blobs, manifests, tags, uploads, referrers)

@@ -48,8 +48,8 @@ from txregistry.storage.paths import (
     require_path_or_root,
 )
 from txregistry.storage.sources import RangeSource
-from txregistry.storage.threads import InThread, in_threads_of, to_the_end
 from txregistry.storage.writers import WriterState
+from txregistry.threads import InThread, in_threads_of, to_the_end
 
 NAME: Final = "filesystem"
 DEFAULT_ROOT: Final = "/var/lib/registry"

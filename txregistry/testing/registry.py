@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from attrs import Factory, define, field
+from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 
 from txregistry.interfaces import IStorageDriver
@@ -103,7 +104,7 @@ class MemoryRegistry:
 
     def __attrs_post_init__(self) -> None:
         """Join the parts."""
-        self.registry = Registry(self.driver, self.clock, self.rules)
+        self.registry = Registry(self.driver, self.clock, self.rules, execute)
         urls = Urls(self.prefix, self.host, self.relative, self.trusts)
         routes: list[Routes] = [
             BaseRoutes(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,7 +37,7 @@ class StoreCase(SynchronousTestCase):
     def use(self, driver: IStorageDriver, rules: ManifestRules | None = None) -> None:
         """Take another store, or rules."""
         self.driver = driver
-        self.registry = Registry(driver, self.clock, rules or ManifestRules())
+        self.registry = Registry(driver, self.clock, rules or ManifestRules(), execute)
         self.repository = self.open("a/b")
 
     def open(self, name: str) -> Repository:

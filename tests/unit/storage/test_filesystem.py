@@ -36,10 +36,10 @@ from txregistry.storage.filesystem import (
     factory,
 )
 from txregistry.storage.paths import PathObstructed
-from txregistry.storage.threads import in_threads_of
 from txregistry.streams import Collector
 from txregistry.testing import driver_writers, drivers
 from txregistry.testing.streams import Pattern
+from txregistry.threads import in_threads_of
 
 
 class ContractTests(drivers.DriverContract):

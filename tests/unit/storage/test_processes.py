@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from tests.unit.storage import other_process
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
-from txregistry.storage.threads import in_threads_of
+from txregistry.threads import in_threads_of
 
 
 class ProcessesTests(TestCase):

@@ -78,7 +78,9 @@ class ManifestRoutes:
         parsed = Name.parse(name)
         tag_or_digest = parse_tag_or_digest(reference)
         tags = [Tag.parse(text) for text in request.parameters("tag")]
-        manifest = await self._receive(request)
+        manifests = self._registry.repository(parsed).manifests
+        content = await self._receive(request)
+        manifest = await manifests.parse(content, _media_type(request))
         if isinstance(tag_or_digest, Tag):
             digest = Digest.of(manifest.content)
             if tags:
@@ -86,7 +88,7 @@ class ManifestRoutes:
             tags = [tag_or_digest]
         else:
             digest = tag_or_digest
-        await self._registry.repository(parsed).manifests.put(manifest, digest, tags)
+        await manifests.put(manifest, digest, tags)
         headers = {
             "Location": self._urls.manifest(request, parsed, digest),
             "Docker-Content-Digest": str(digest),
@@ -109,7 +111,7 @@ class ManifestRoutes:
             await repository.manifests.delete(tag_or_digest)
         send_nothing(request, 202)
 
-    async def _receive(self, request: Any) -> Manifest:
+    async def _receive(self, request: Any) -> bytes:
         length = request.body.length
         if isinstance(length, int) and length > self._max_size:
             raise ManifestTooLarge({"limit": self._max_size})
@@ -118,9 +120,13 @@ class ManifestRoutes:
             await pump(request.body, collector)
         except TooLong:
             raise ManifestTooLarge({"limit": self._max_size}) from None
-        content_type = request.header("content-type") or ""
-        media_type = content_type.partition(";")[0].strip().lower()
-        return Manifest.parse(collector.content(), media_type or None)
+        return collector.content()
+
+
+def _media_type(request: Any) -> str | None:
+    """Return what a body is said to be; None: nothing."""
+    content_type = request.header("content-type") or ""
+    return content_type.partition(";")[0].strip().lower() or None
 
 
 def _is_accepted(accepted: Accepted, media_type: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txregistry.storage.threads import in_threads_of, to_the_end
+from txregistry.threads import in_threads_of, to_the_end
 
 
 class Broken(Exception):

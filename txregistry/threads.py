@@ -1,4 +1,4 @@
-"""Threads: blocking work done beside the reactor, and always to its end."""
+"""Threads: long work done beside the reactor, and always to its end. A leaf."""
 
 from __future__ import annotations
 
