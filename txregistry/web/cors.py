@@ -42,13 +42,14 @@ class Cors:
 
         Args:
             origin: The page's.
-            asked: The ``Access-Control-Request-Headers`` that it wants to send.
+            asked: The ``Access-Control-Request-Headers`` that it wants to send; None,
+                or what cannot be names of headers: it does not say.
         """
         if not self.headers(origin):
             return {}
         headers = {
             "Access-Control-Allow-Methods": _METHODS,
-            "Access-Control-Allow-Headers": asked or "*",
+            "Access-Control-Allow-Headers": asked if asked and asked.isascii() else "*",
         }
         if self.max_age is not None:
             headers["Access-Control-Max-Age"] = str(int(self.max_age))
