@@ -41,6 +41,9 @@ DRAINABLE: Final = 64 * 1024
 LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
 
+# The first byte of a TLS client's first record (RFC 8446, 5.1): no method begins so.
+TLS_HANDSHAKE: Final = b"\x16"
+
 
 class RegistryChannel(HTTPChannel):
     """One connection of a client."""
@@ -84,6 +87,10 @@ class RegistryChannel(HTTPChannel):
                 self._end_lingering()
             return
         if self._deadline is None and not self.requests:
+            if data.startswith(TLS_HANDSHAKE):
+                # docker, podman and skopeo try TLS first, and wait for the answer
+                self._refuse(BadRequest(message="this port does not speak TLS"))
+                return
             self._deadline = self.callLater(
                 self._limits.header_timeout, self._headers_late
             )
@@ -297,7 +304,7 @@ class RegistryChannel(HTTPChannel):
         self.transport.write(raw_answer(error))
         self._begin_lingering()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802  # noqa: N802 - Twisted's
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's
         """Refuse what Twisted's parser does not take."""
         too_long = self._receivedHeaderSize > self.totalHeadersSize
         if too_long or self._receivedHeaderCount > self.maxHeaders:

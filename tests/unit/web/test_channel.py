@@ -229,9 +229,14 @@ class HeaderTests(ChannelCase):
             417, self.refused(b"GET /wait HTTP/1.1", b"Host: a", b"Expect: tea")
         )
 
+    def test_tls(self) -> None:
+        """A client that tries TLS is told at once, without the end of a line."""
+        self.wire.send(b"\x16\x03\x01\x02\x00\x01\x00")
+        self.assertEqual(400, self.wire.answer().status)
+
     def test_garbage(self) -> None:
         """What is not HTTP is refused."""
-        self.assertEqual(400, self.refused(b"\x16\x03\x01\x02\x00\x01"))
+        self.assertEqual(400, self.refused(b"\x01\x02\x03"))
 
 
 class TimeTests(ChannelCase):
