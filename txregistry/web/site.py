@@ -15,7 +15,7 @@ from txregistry.web.channel import RegistryChannel
 from txregistry.web.limits import Limits
 from txregistry.web.request import RegistryRequest
 
-_log = Logger()
+_log = Logger(namespace="txregistry.access")
 
 
 class RegistrySite(Site):
@@ -98,7 +98,6 @@ class RegistrySite(Site):
         if self._access_log:
             _log.info(
                 '{address} "{method} {uri} {protocol}" {status} {sent} "{agent}"',
-                log_namespace="txregistry.access",
                 address=request.getClientAddress().host,
                 method=_shown(request.method),
                 uri=_shown(request.uri),
