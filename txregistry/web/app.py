@@ -108,12 +108,18 @@ def make_resource(
 
 def _register(app: Klein, endpoint: Endpoint, gate: Admission) -> None:
     async def handle(request: Any, **parts: str) -> None:
-        accesses = endpoint.accesses(parts.get("name"))
-        if accesses is not None:
-            request.caller = await gate.admit(request, accesses)
-        answering = endpoint.handle(request, **parts)
-        if answering is not None:
-            await answering
+        try:
+            accesses = endpoint.accesses(parts.get("name"))
+            if accesses is not None:
+                request.caller = await gate.admit(request, accesses)
+            answering = endpoint.handle(request, **parts)
+            if answering is not None:
+                await answering
+        except Exception:
+            if not request.gone:
+                raise
+            # Klein would log even a wrong digest as a fault of ours. This logs faults.
+            send_failure(request, Failure())
 
     methods = None if endpoint.method is None else [endpoint.method]
     name = f"{endpoint.name} {endpoint.method} {endpoint.path}"

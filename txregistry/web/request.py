@@ -116,7 +116,7 @@ class RegistryRequest(Request):
 
     def write(self, data: bytes) -> None:
         """Write a part of the answer; the first one sends the headers before it."""
-        if self._silenced:
+        if self._silenced or self._disconnected:
             return
         if not self.startedWriting and not self.channel.keep_for_next(self):
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
@@ -126,6 +126,11 @@ class RegistryRequest(Request):
         """See IConsumer. A client that went away has taken the connection along."""
         if self.channel is not None:
             super().unregisterProducer()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left, so that nobody hears an answer."""
+        return self._disconnected
 
     def cut(self) -> None:
         """End the connection, so that nobody takes half an answer for a whole one."""
