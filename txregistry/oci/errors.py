@@ -49,6 +49,10 @@ class RegistryError(Exception):
             element["detail"] = self.detail
         return element
 
+    def to_document(self) -> dict[str, JSON]:
+        """Return the error envelope (spec: Error Codes)."""
+        return {"errors": [self.to_json()]}
+
 
 class BlobUnknown(RegistryError):
     """The repository holds no blob with the digest asked for (code-1)."""
@@ -231,3 +235,7 @@ class Several(RegistryError):
         first = self.errors[0]
         super().__init__(first.detail, message=first.message, headers=first.headers)
         self.status = first.status
+
+    def to_document(self) -> dict[str, JSON]:
+        """See RegistryError."""
+        return {"errors": [error.to_json() for error in self.errors]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError
@@ -18,7 +18,6 @@ from txregistry.oci.errors import (
     JSON,
     BadRequest,
     RegistryError,
-    Several,
     StorageExhausted,
     Unsupported,
 )
@@ -114,20 +113,12 @@ def send_failure(request: Any, failure: Failure) -> None:
     if request.startedWriting:
         request.cut()
     else:
-        send_json(request, error.status, envelope(error), error.headers)
-
-
-def envelope(error: RegistryError) -> JSON:
-    """Return the error envelope (spec: Error Codes)."""
-    errors: Sequence[RegistryError] = [error]
-    if isinstance(error, Several):
-        errors = error.errors
-    return {"errors": [each.to_json() for each in errors]}
+        send_json(request, error.status, error.to_document(), error.headers)
 
 
 def raw_answer(error: RegistryError) -> bytes:
     """Return a whole answer for a request that never became one; then close."""
-    body = json.dumps(envelope(error), separators=(",", ":")).encode() + b"\n"
+    body = json.dumps(error.to_document(), separators=(",", ":")).encode() + b"\n"
     lines = [
         f"HTTP/1.1 {error.status} {_phrase(error.status).decode()}",
         "Content-Type: application/json",

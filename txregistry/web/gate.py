@@ -144,15 +144,12 @@ class Gate:
         raise LoginFailed
 
     def _credentials(self, request: Any) -> object:
-        header = request.header("authorization")
-        if header is None:
+        scheme, value = _authorization(request)
+        if scheme is None:
             return self._certificate(request) or Anonymous()
-        scheme, _, value = header.strip().partition(" ")
-        if scheme.lower() == "bearer":
-            return self._bearer(value.strip())
-        if scheme.lower() == "basic":
-            return _basic(value.strip())
-        raise LoginFailed
+        if scheme == "bearer":
+            return self._bearer(value)
+        return _basic(scheme, value)
 
     def _unauthorized(
         self, request: Any, accesses: Sequence[Access], problem: str | None
@@ -164,12 +161,33 @@ class Gate:
         return Unauthorized(detail or None, headers={"WWW-Authenticate": challenge})
 
 
-def _basic(value: str) -> UsernamePassword:
+def password_credentials(request: Any) -> object:
+    """Return the credentials of a request that can only show a password.
+
+    Raises:
+        LoginFailed: It shows something else.
+    """
+    scheme, value = _authorization(request)
+    return Anonymous() if scheme is None else _basic(scheme, value)
+
+
+def _authorization(request: Any) -> tuple[str | None, str]:
+    """Return the scheme, in lower case, and what follows; None: there is no header."""
+    header = request.header("authorization")
+    if header is None:
+        return None, ""
+    scheme, _, value = header.strip().partition(" ")
+    return scheme.lower(), value.strip()
+
+
+def _basic(scheme: str, value: str) -> UsernamePassword:
     """Read Basic credentials (RFC 7617).
 
     Raises:
-        LoginFailed: They are malformed.
+        LoginFailed: They are malformed, or of another scheme.
     """
+    if scheme != "basic":
+        raise LoginFailed
     try:
         text = b64decode(value, validate=True)
     except (Base64Error, ValueError):

@@ -18,7 +18,7 @@ from txregistry.oci.errors import (
     Several,
 )
 from txregistry.testing.wire import Answer, Wire
-from txregistry.web.answers import envelope, raw_answer, send_bytes
+from txregistry.web.answers import raw_answer, send_bytes
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.endpoints import Endpoint
 
@@ -54,14 +54,14 @@ class EnvelopeTests(SynchronousTestCase):
             "message": "blob unknown to registry",
             "detail": "sha256:1",
         }
-        self.assertEqual({"errors": [expected]}, envelope(BlobUnknown("sha256:1")))
+        self.assertEqual({"errors": [expected]}, BlobUnknown("sha256:1").to_document())
         without = {key: expected[key] for key in ("code", "message")}
-        self.assertEqual({"errors": [without]}, envelope(BlobUnknown()))
+        self.assertEqual({"errors": [without]}, BlobUnknown().to_document())
 
     def test_several(self) -> None:
         """Several errors are all in it, in order."""
         error = Several([ManifestBlobUnknown("1"), Denied(), ManifestBlobUnknown("2")])
-        content: Any = envelope(error)
+        content: Any = error.to_document()
         codes = [each["code"] for each in content["errors"]]
         self.assertEqual(
             ["MANIFEST_BLOB_UNKNOWN", "DENIED", "MANIFEST_BLOB_UNKNOWN"], codes
@@ -74,7 +74,7 @@ class EnvelopeTests(SynchronousTestCase):
         self.assertIn(b"Docker-Distribution-Api-Version: registry/2.0\r\n", head)
         self.assertIn(b"Connection: close", head)
         self.assertIn(f"Content-Length: {len(body)}".encode(), head)
-        self.assertEqual(envelope(BlobUnknown()), json.loads(body))
+        self.assertEqual(BlobUnknown().to_document(), json.loads(body))
 
     def test_unknown_status(self) -> None:
         """A status that HTTP does not know has a phrase all the same."""
@@ -103,7 +103,7 @@ class FailureTests(SynchronousTestCase):
         """An error of the registry's has its status, headers and envelope."""
         answer = self.answer(Denied("x", headers={"Retry-After": "7"}))
         self.assertEqual((403, "7"), (answer.status, answer.header("retry-after")))
-        self.assertEqual(envelope(Denied("x")), json.loads(answer.body))
+        self.assertEqual(Denied("x").to_document(), json.loads(answer.body))
 
     def test_several(self) -> None:
         """Of several errors the first one's status is the answer's."""
@@ -121,7 +121,7 @@ class FailureTests(SynchronousTestCase):
         for error in (StorageError("the secret"), ValueError("the secret")):
             answer = self.answer(error)
             self.assertEqual(500, answer.status)
-            self.assertEqual(envelope(RegistryError()), json.loads(answer.body))
+            self.assertEqual(RegistryError().to_document(), json.loads(answer.body))
             self.assertEqual(1, len(self.flushLoggedErrors(type(error))))
 
     def test_router(self) -> None:
