@@ -42,7 +42,7 @@ def serve(file: str | None) -> None:
         [make_observer(sys.stderr, settings.log.level)], redirectStandardIO=False
     )
     for warning in settings.warnings:
-        _log.warn("{warning}", warning=warning)
+        _log.warn("{problem}", problem=warning)
     try:
         service = make_service(settings, reactor)
     except ConfigError as error:
