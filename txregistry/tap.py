@@ -50,6 +50,6 @@ def _make(path: str | None, reactor: Any) -> IService:
     except ConfigError as error:
         sys.exit(f"txregistry: {error}")
     for warning in settings.warnings:
-        _log.warn("{warning}", warning=warning)
+        _log.warn("{problem}", problem=warning)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     return service
