@@ -32,6 +32,7 @@ from txregistry.web.framing import (
     closes,
 )
 from txregistry.web.limits import Limits
+from txregistry.web.tls_connection import TLSConnection
 
 # How much of a body that nobody wants is read so that the connection can be kept.
 DRAINABLE: Final = 64 * 1024
@@ -315,10 +316,15 @@ class RegistryChannel(HTTPChannel):
     def _begin_lingering(self) -> None:
         self.setTimeout(None)
         self.transport.unregisterProducer()
-        if not self.isSecure() and ITCPTransport.providedBy(self.transport):
+        if self._can_half_close():
             self.transport.loseWriteConnection()
         self._linger = self.callLater(LINGER_SECONDS, self._end_lingering)
         self.transport.resumeProducing()
+
+    def _can_half_close(self) -> bool:
+        if isinstance(self.transport, TLSConnection):
+            return True
+        return not self.isSecure() and ITCPTransport.providedBy(self.transport)
 
     def _end_lingering(self) -> None:
         if self._linger is not None and self._linger.active():

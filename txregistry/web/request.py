@@ -6,9 +6,13 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from attrs import frozen
+from cryptography import x509
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
+from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import API_VERSION, send_failure
@@ -16,6 +20,18 @@ from txregistry.web.body import RequestBody
 from txregistry.web.gate import Anybody, Caller
 
 _log = Logger()
+
+
+@implementer(IAddress)
+@frozen
+class LocalAddress:
+    """Where a client of a Unix socket is: on this machine.
+
+    Attributes:
+        host: What stands where others have an IP address.
+    """
+
+    host: str = "unix"
 
 
 class RegistryRequest(Request):
@@ -80,6 +96,20 @@ class RegistryRequest(Request):
         It goes by paths alone, but would read the name as one of the DNS, and raise.
         """
         return b"localhost"
+
+    def getClientAddress(self) -> Any:
+        """Return the address of the client, which has a ``host``."""
+        address = super().getClientAddress()
+        return address if hasattr(address, "host") else LocalAddress()
+
+    def client_certificate(self) -> x509.Certificate | None:
+        """Return the client's certificate; None: it showed none that holds.
+
+        One that TLS took unseen, as ``request-client-cert`` and
+        ``require-any-client-cert`` have it, is not returned.
+        """
+        certificate_of = getattr(self.transport, "client_certificate", None)
+        return None if certificate_of is None else certificate_of()
 
     def parameter(self, name: str) -> str | None:
         """Return a query parameter's first value; None: it is not there.
