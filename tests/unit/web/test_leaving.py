@@ -46,17 +46,16 @@ class LeavingTests(RegistryCase):
     """A client that leaves."""
 
     def setUp(self) -> None:
-        """Make the routes; each try has a store of its own."""
-        super().setUp()
+        """Make a registry; each try has a store of its own."""
+        clock = Clock()
+        self.faulty = FaultyDriver(MemoryDriver(clock))
+        self.registry = MemoryRegistry(driver=self.faulty, clock=clock)
         self.location = ""
 
-    def use(self) -> FaultyDriver:
+    def start_over(self) -> None:
         """Take an empty store."""
-        clock = Clock()
-        faulty = FaultyDriver(MemoryDriver(clock))
-        self.registry = MemoryRegistry(driver=faulty, clock=clock)
+        self.faulty.inner = MemoryDriver(self.registry.clock)
         self.location = ""
-        return faulty
 
     def patient(
         self,
@@ -156,19 +155,16 @@ class LeavingTests(RegistryCase):
             target: What is asked for after.
             status: What the answer is then.
         """
-        counting = self.use()
         getattr(self, action)()
-        operations = sum(each.name in WAITS for each in counting.operations)
+        operations = sum(each.name in WAITS for each in self.faulty.operations)
         for number, late in product(range(1, operations + 1), (False, True)):
-            faulty = self.use()
-            faulty.hang(nth(number, WAITS), late=late)
-            with contextlib.suppress(
-                _Left
-            ):  # an operation that fails does not hang after that
+            self.start_over()
+            self.faulty.hang(nth(number, WAITS), late=late)
+            with contextlib.suppress(_Left):  # what fails does not hang after that
                 getattr(self, action)()
-            faulty.heal()
-            self.assertEqual([], faulty.still_open, (number, late))
+            self.faulty.heal()
+            self.assertEqual([], self.faulty.still_open, (number, late))
             self.assertEqual([], self.registry.clock.getDelayedCalls())
             getattr(self, action)()
-            self.assertEqual(status, self.ask("GET", target).status)
+            self.assertEqual(status, self.patient("GET", target).status)
             self.assertEqual([], self.flushLoggedErrors())
