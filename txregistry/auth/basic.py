@@ -1,0 +1,92 @@
+"""Basic authentication: a name and a password with every request (RFC 7617)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import evolve
+from twisted.cred import error
+from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
+from twisted.cred.credentials import IAnonymous, IUsernamePassword
+from twisted.internet.defer import maybeDeferred
+from zope.interface import implementer
+
+from txregistry.auth.challenges import parameter, require_printable
+from txregistry.auth.users import User
+from txregistry.deferreds import deferred
+from txregistry.interfaces import IAuthenticator, Identity, LoginFailed
+from txregistry.oci.access import Access
+
+
+def no_groups(_name: str) -> Iterable[str]:
+    """Return the groups of a user where there are none."""
+    return ()
+
+
+@implementer(IAuthenticator)
+class BasicAuthenticator:
+    """Finds out who a client is by what a checker of twisted.cred's says.
+
+    The checker's avatar id is a user's name, as text or bytes; a ``User``, which has
+    groups too; or twisted.cred's ``ANONYMOUS``.
+    """
+
+    def __init__(
+        self,
+        realm: str,
+        checker: ICredentialsChecker,
+        groups: Callable[[str], Iterable[str]] = no_groups,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            realm: What the client is told that the password is for.
+            checker: Knows the users. It may fail with LoginDelayed.
+            groups: Says which groups a user belongs to, besides those that the checker
+                names. Fast, and without I/O.
+
+        Raises:
+            InvalidOption: The realm has no place in a header.
+        """
+        self._challenge = "Basic " + parameter(
+            "realm", require_printable("realm", realm)
+        )
+        self._checker = checker
+        self._groups = groups
+
+    @deferred
+    async def authenticate(self, credentials: object, address: str) -> Identity | None:
+        """See IAuthenticator."""
+        if IAnonymous.providedBy(credentials):
+            return Identity()
+        if not IUsernamePassword.providedBy(credentials):
+            return None
+        try:
+            avatar = await maybeDeferred(self._checker.requestAvatarId, credentials)
+        except (error.LoginFailed, error.Unauthorized):
+            # What the checker says of it is not for the client, nor for the log.
+            raise LoginFailed from None
+        return self._identity(avatar)
+
+    def challenge(
+        self, accesses: Sequence[Access], origin: str, problem: str | None
+    ) -> str:
+        """See IAuthenticator."""
+        return self._challenge
+
+    def _identity(self, avatar: object) -> Identity:
+        if avatar == ANONYMOUS:
+            return Identity()
+        user = avatar if isinstance(avatar, User) else User(_name_of(avatar))
+        groups = user.groups.union(self._groups(user.name))
+        return evolve(user, groups=groups).identity()
+
+
+def _name_of(avatar: object) -> str:
+    try:
+        name = avatar.decode() if isinstance(avatar, bytes) else avatar
+    except UnicodeDecodeError:
+        raise LoginFailed from None
+    if not isinstance(name, str) or not name:
+        raise LoginFailed
+    return name
