@@ -147,8 +147,12 @@ class Player:
         """
         return [self._normal(self._ask(step)) for step in steps]
 
+    def encode(self, step: Step) -> bytes:
+        """Return a request as it would be sent now."""
+        return step.to_bytes(self._locations)
+
     def _ask(self, step: Step) -> Answer:
-        request = step.to_bytes(self._locations)
+        request = self.encode(step)
         fresh = self._socket is None
         answer = self._exchange(step.method, request)
         if answer.status == 0 and not fresh:  # it may have been closed for idleness
