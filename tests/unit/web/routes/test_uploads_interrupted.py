@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.unit.registry.test_hashstates import NO_STATES
 from tests.unit.web.case import head
 from tests.unit.web.routes.upload_case import (
     CONTENT,
@@ -89,6 +90,21 @@ class ResumeTests(InterruptedCase):
         self.assertEqual(400, wire.answer().status)
         self.finish(self.assert_stands(self.location, 4))
 
+    def test_many_times(self) -> None:
+        """A session may be interrupted at each byte."""
+        location = self.location
+        for count, byte in enumerate(CONTENT, 1):
+            self.begin(location, bytes([byte]), 99).hang_up()
+            location = self.assert_stands(location, count)
+        self.assertEqual(201, self.commit(location).status)
+        self.assert_pullable()
+
+
+class HashTests(InterruptedCase):
+    """What was hashed before the connection was lost."""
+
+    skip = NO_STATES
+
     def test_hash_restored(self) -> None:
         """What was hashed before is not read again."""
         self.finish(self.leave_after(CONTENT[:4]))
@@ -140,15 +156,6 @@ class ResumeTests(InterruptedCase):
         self.assertFalse(self.successResultOf(stat).is_directory)
         self.finish(location, Digest.of(CONTENT, "sha512"))
         self.assertNotIn("open_reader", self.names_before_pull())
-
-    def test_many_times(self) -> None:
-        """A session may be interrupted at each byte."""
-        location = self.location
-        for count, byte in enumerate(CONTENT, 1):
-            self.begin(location, bytes([byte]), 99).hang_up()
-            location = self.assert_stands(location, count)
-        self.assertEqual(201, self.commit(location).status)
-        self.assert_pullable()
 
     def names_before_pull(self) -> list[str]:
         """Return what was asked of the driver until the blob was pulled."""
