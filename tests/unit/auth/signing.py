@@ -48,7 +48,6 @@ _KINDS: Final = {
 }
 
 
-@cache
 def private_key(kind: str = "P-256", which: str = "first") -> PrivateKey:
     """Make a key, once; another one for each name.
 
@@ -56,6 +55,11 @@ def private_key(kind: str = "P-256", which: str = "first") -> PrivateKey:
         kind: ``RSA``, ``Ed25519`` or a curve.
         which: A name.
     """
+    return _generated_key(kind, which)
+
+
+@cache
+def _generated_key(kind: str, _which: str) -> PrivateKey:
     if kind == "RSA":
         return rsa.generate_private_key(65537, 2048)
     if kind == "Ed25519":
@@ -83,7 +87,7 @@ def key_for(alg: str) -> Key:
     """Make a key for an algorithm; RSA's share one, and so do HMAC's."""
     if alg.startswith("HS"):
         return _shared_secret()
-    return _shared_jwk(_KINDS.get(alg, "RSA"))
+    return shared_jwk(_KINDS.get(alg, "RSA"))
 
 
 @cache
@@ -92,8 +96,9 @@ def _shared_secret() -> Key:
 
 
 @cache
-def _shared_jwk(kind: str) -> Key:
-    return jwk(private_key(kind))
+def shared_jwk(kind: str, which: str = "first") -> Key:
+    """Return ``private_key`` as joserfc takes it; reading one takes its time."""
+    return jwk(private_key(kind, which))
 
 
 def certificate(
