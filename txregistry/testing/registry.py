@@ -28,6 +28,7 @@ from txregistry.testing.wire import Answer, Wire
 from txregistry.web.app import Frame, FramedResource, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
+from txregistry.web.gate import Admission
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes
@@ -75,6 +76,7 @@ class MemoryRegistry:
         headers: Headers of every answer.
         cors: Which pages of other sites may read.
         limits: How much, and how slowly, clients may send.
+        gate: Decides on requests before they run; None: everybody may do everything.
         secret: What push locations are signed with.
         registry: The use cases below HTTP, on the same store.
         resource: The routes.
@@ -98,6 +100,7 @@ class MemoryRegistry:
     headers: Mapping[str, Sequence[str]] = field(factory=dict)
     cors: Cors = field(factory=Cors)
     limits: Limits = field(factory=Limits)
+    gate: Admission | None = None
     secret: bytes = b"not much of a secret"
     registry: Registry = field(init=False)
     resource: FramedResource = field(init=False)
@@ -114,7 +117,7 @@ class MemoryRegistry:
             ListRoutes(self.registry, self.max_tags, self.max_catalog),
         ]
         frame = Frame(self.prefix, self.headers, self.cors, self.read_only)
-        self.resource = make_resource(routes, frame)
+        self.resource = make_resource(routes, frame, self.gate)
 
     def connect(self) -> Wire:
         """Return a new connection of a client."""
