@@ -58,9 +58,12 @@ class RealTestCase(SynchronousTestCase):
         tree: Path | None = None,
         kind: str = UNDER_TEST,
         http: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        host: str = "127.0.0.1",
     ) -> Registry:
         """Start a registry; for the arguments see Registry."""
-        return self.server(Registry(self.folder(), tree, kind, http)).start()
+        made = Registry(self.folder(), tree, kind, http, settings, host)
+        return self.server(made).start()
 
     def _end(self, server: Server) -> None:
         server.stop()

@@ -18,10 +18,11 @@ UNDER_TEST = os.environ.get("TXREGISTRY_UNDER_TEST", "txregistry")
 
 
 class Registry:
-    """A registry on a folder, at a port of 127.0.0.1 that it keeps over restarts.
+    """A registry on a folder, at a port that it keeps over restarts.
 
     Attributes:
         port: The port.
+        host: The address that it listens at.
         tree: The folder with the images.
     """
 
@@ -31,6 +32,8 @@ class Registry:
         tree: Path | None = None,
         kind: str = UNDER_TEST,
         http: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """Write its configuration; start nothing.
 
@@ -39,21 +42,24 @@ class Registry:
             tree: The folder with the images; None: one of its own.
             kind: ``txregistry`` or ``go``.
             http: Settings to add under ``http``.
+            settings: Settings to add beside ``http``.
+            host: The address to listen at.
         """
         self.port = free_port()
+        self.host = host
         self.tree = tree or folder / "tree"
         self._kind = kind
         self._log = folder / "log"
         self._config = folder / "config.yml"
-        self._config.write_text(
-            json.dumps(_configuration(kind, self.tree, self.port, http or {}))
-        )
+        self._tls = "tls" in (http or {})
+        configuration = _configuration(kind, self.tree, self.address, http or {})
+        self._config.write_text(json.dumps({**configuration, **(settings or {})}))
         self._daemon: Daemon | None = None
 
     @property
     def address(self) -> str:
         """Host and port, as clients name it."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def daemon(self) -> Daemon:
@@ -69,7 +75,7 @@ class Registry:
     def start(self) -> Registry:
         """Start it, wait until it serves, and return it."""
         self._daemon = Daemon(self._command(), self._log)
-        self._daemon.wait_until(lambda: is_serving(self.port))
+        self._daemon.wait_until(lambda: is_serving(self.port, self.host, self._tls))
         return self
 
     def stop(self) -> None:
@@ -94,7 +100,7 @@ def installed(name: str) -> Path:
 
 
 def _configuration(
-    kind: str, tree: Path, port: int, http: Mapping[str, Any]
+    kind: str, tree: Path, address: str, http: Mapping[str, Any]
 ) -> dict[str, Any]:
     # Ours makes a secret itself and keeps it in the tree; the Go registry would have
     # another one in each process.
@@ -107,5 +113,5 @@ def _configuration(
             "filesystem": {"rootdirectory": str(tree)},
             "delete": {"enabled": True},
         },
-        "http": {"addr": f"127.0.0.1:{port}", **secret, **http},
+        "http": {"addr": address, **secret, **http},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -49,10 +50,25 @@ class Wire:
     goes away.
     """
 
-    def __init__(self, port: int, timeout: float = 30) -> None:
-        """Take a port of 127.0.0.1 and the seconds to wait for each answer."""
-        self._connection = http.client.HTTPConnection(
-            "127.0.0.1", port, timeout=timeout
+    def __init__(
+        self,
+        port: int,
+        timeout: float = 30,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            port: The port.
+            timeout: The seconds to wait for each answer.
+            host: The address.
+            tls: How to speak TLS; None: not at all.
+        """
+        self._connection = (
+            http.client.HTTPConnection(host, port, timeout=timeout)
+            if tls is None
+            else http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
         )
 
     def close(self) -> None:
@@ -164,9 +180,14 @@ class Wire:
 
 
 @contextmanager
-def connected(port: int, timeout: float = 30) -> Iterator[Wire]:
-    """Open a connection, and close it behind."""
-    wire = Wire(port, timeout)
+def connected(
+    port: int,
+    timeout: float = 30,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Wire]:
+    """Open a connection, and close it behind; for the arguments see Wire."""
+    wire = Wire(port, timeout, host, tls)
     try:
         yield wire
     finally:
@@ -184,10 +205,19 @@ def location_of(answer: Answer, target: str) -> str:
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def is_serving(port: int) -> bool:
-    """Say whether a registry answers on a port of 127.0.0.1."""
+def is_serving(port: int, host: str = "127.0.0.1", tls: bool = False) -> bool:
+    """Say whether a registry answers on a port, if only to ask who we are."""
+    context = unverified() if tls else None
     try:
-        with connected(port, timeout=5) as wire:
-            return wire.ask("GET", "/v2/").status == 200
+        with connected(port, 5, host, context) as wire:
+            return wire.ask("GET", "/v2/").status in (200, 401)
     except (OSError, http.client.HTTPException):
         return False
+
+
+def unverified() -> ssl.SSLContext:
+    """Return a way to speak TLS with whoever is there."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
