@@ -36,17 +36,20 @@ class HtpasswdChecker:
     def __init__(
         self,
         file: WatchedFile[Htpasswd],
-        remembered: Remembered,
-        verifying: Verifying,
+        in_thread: InThread,
+        remembered: Remembered[bytes],
+        verifying: Verifying[bool],
     ) -> None:
         """Take the file and what makes it fast.
 
         Args:
             file: The users.
+            in_thread: Where hashes are computed.
             remembered: Logins that have just succeeded; they cost microseconds.
-            verifying: Computes the hashes of all others.
+            verifying: Looks into all others.
         """
         self._file = file
+        self._in_thread = in_thread
         self._remembered = remembered
         self._verifying = verifying
 
@@ -65,13 +68,25 @@ class HtpasswdChecker:
         compared = stored or _stand_in(users, self._remembered.mark(user))
         # The hash is part of the mark: another one in the file is another login.
         mark = self._remembered.mark(user, password, compared)
-        if mark in self._remembered:
+        if self._remembered.get(mark) is not None:
             return user
-        fits = await self._verifying.ask(mark, lambda: verify(password, compared))
+        fits = await self._verifying.verify(
+            mark, lambda: self._in_thread(lambda: verify(password, compared))
+        )
         if stored is None or not fits:
             raise UnauthorizedLogin
-        self._remembered.add(mark)
+        self._remembered.add(mark, user)
         return user
+
+    @deferred
+    async def current_version(self, name: str) -> str | None:
+        """Return what changes when a user's password does; None: there is no such user.
+
+        What it is must not get out: it is the password's hash.
+        """
+        users = await self._file.fresh()
+        stored = users.hashes.get(name.encode("utf-8", "surrogatepass"))
+        return None if stored is None else stored.decode("ascii")
 
 
 @implementer(ICheckerFactory)
@@ -92,8 +107,9 @@ class HtpasswdFactory:
         in_thread = in_threads_of(reactor)
         return HtpasswdChecker(
             _open(path, in_thread, reactor),
+            in_thread,
             Remembered(reactor, lifetime),
-            Verifying(in_thread),
+            Verifying(),
         )
 
 

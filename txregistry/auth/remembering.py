@@ -5,16 +5,25 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.auth.verifying import Verifying
+from txregistry.deferreds import deferred
 
 LIFETIME: Final = 60.0  # seconds
-MOST: Final = 10_000  # credentials; about 2 MB
+MOST: Final = 10_000  # credentials; about 4 MB
+
+_T = TypeVar("_T")
 
 
-class Remembered:
-    """Credentials that are good for some time yet.
+class Remembered(Generic[_T]):
+    """Credentials that are good for some time yet, and whose they are.
 
     What is kept of them is of no use to anybody else: a hash with a key that this
     process alone knows.
@@ -34,7 +43,7 @@ class Remembered:
         self._lifetime = lifetime
         self._most = most
         self._key = secrets.token_bytes(32)
-        self._ends: OrderedDict[bytes, float] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[float, _T]] = OrderedDict()
 
     def mark(self, *parts: bytes) -> bytes:
         """Return what credentials are remembered by.
@@ -46,21 +55,58 @@ class Remembered:
         framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
         return hmac.digest(self._key, framed, "sha256")
 
-    def add(self, mark: bytes) -> None:
+    def add(self, mark: bytes, whose: _T) -> None:
         """Remember credentials from now on."""
         if self._lifetime <= 0:
             return
-        self._ends.pop(mark, None)
-        self._ends[mark] = self._clock.seconds() + self._lifetime
-        if len(self._ends) > self._most:
-            self._ends.popitem(last=False)
+        self._known.pop(mark, None)
+        self._known[mark] = (self._clock.seconds() + self._lifetime, whose)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
 
-    def __contains__(self, mark: bytes) -> bool:
-        """Say whether credentials are remembered."""
-        end = self._ends.get(mark)
-        if end is None:
-            return False
+    def get(self, mark: bytes) -> _T | None:
+        """Return whose some credentials are; None: they are not remembered."""
+        found = self._known.get(mark)
+        if found is None:
+            return None
+        end, whose = found
         if end > self._clock.seconds():
-            return True
-        del self._ends[mark]
-        return False
+            return whose
+        del self._known[mark]
+        return None
+
+
+@implementer(ICredentialsChecker)
+class RememberingChecker:
+    """Asks another checker, and then not again for some time if the login was good.
+
+    Until that time is over it does not matter what becomes of the user.
+    """
+
+    credentialInterfaces = (IUsernamePassword,)  # noqa: N815 # twisted.cred's name
+
+    def __init__(
+        self,
+        checker: ICredentialsChecker,
+        remembered: Remembered[Any],
+        verifying: Verifying[Any],
+    ) -> None:
+        """Take the other checker, and what to remember its avatar ids in."""
+        self._checker = checker
+        self._remembered = remembered
+        self._verifying = verifying
+
+    @deferred
+    async def requestAvatarId(  # noqa: N802 # twisted.cred's name
+        self, credentials: IUsernamePassword
+    ) -> Any:
+        """See ICredentialsChecker."""
+        mark = self._remembered.mark(credentials.username, credentials.password)
+        known = self._remembered.get(mark)
+        if known is not None:
+            return known
+        avatar = await self._verifying.verify(
+            mark, lambda: maybeDeferred(self._checker.requestAvatarId, credentials)
+        )
+        self._remembered.add(mark, avatar)
+        return avatar

@@ -1,15 +1,14 @@
-"""Verifying: hashes computed beside the reactor, few at a time, none twice at once."""
+"""Verifying: few logins are looked into at a time, and none twice at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
 
-from txregistry.auth.threads import InThread
 from txregistry.deferreds import deferred
 from txregistry.interfaces import LoginDelayed
 
@@ -17,89 +16,85 @@ AT_ONCE: Final = 2
 MOST_WAITING: Final = 200
 _COME_AGAIN: Final = 1.0  # seconds
 
+_T = TypeVar("_T")
+
 
 @define(eq=False)
-class _Question:
-    """Those who wait for an answer."""
+class _Login(Generic[_T]):
+    """A login that is looked into, and those who wait to hear of it."""
 
-    _waiting: list[Deferred[bool]] = field(factory=list, init=False)
+    _waiting: list[Deferred[_T]] = field(factory=list, init=False)
 
-    def join(self) -> Deferred[bool]:
-        """Wait for the answer. To cancel is to leave."""
-        waiting: Deferred[bool] = Deferred(self._waiting.remove)
+    def join(self) -> Deferred[_T]:
+        """Wait to hear of it. To cancel is to leave."""
+        waiting: Deferred[_T] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
 
     def is_wanted(self) -> bool:
-        """Say whether anybody waits for the answer."""
+        """Say whether anybody waits."""
         return bool(self._waiting)
 
-    def settle(self, answer: bool | Failure) -> None:
-        """Give the answer to all who wait for it."""
+    def settle(self, outcome: _T | Failure) -> None:
+        """Tell all who wait what came of it."""
         while self._waiting:
-            self._waiting.pop(0).callback(answer)
+            self._waiting.pop(0).callback(outcome)
 
 
-class Verifying:
-    """Asks slow questions in other threads.
+class Verifying(Generic[_T]):
+    """Looks into logins, which takes threads or connections, and so few at a time.
 
-    Threads are for the storage too, so few of them are taken; and what everybody has
-    stopped waiting for is not begun.
+    What everybody has stopped waiting for is not begun.
     """
 
     def __init__(
-        self,
-        in_thread: InThread,
-        at_once: int = AT_ONCE,
-        most_waiting: int = MOST_WAITING,
+        self, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING
     ) -> None:
         """Prepare.
 
         Args:
-            in_thread: Runs work in another thread.
-            at_once: How many questions to ask at a time.
-            most_waiting: How many different questions may be there before somebody is
-                told to come again later.
+            at_once: How many logins to look into at a time.
+            most_waiting: How many different ones may be there before somebody is told
+                to come again later.
         """
-        self._in_thread = in_thread
         self._slots = DeferredSemaphore(at_once)
         self._most = most_waiting
-        self._questions: dict[bytes, _Question] = {}
+        self._logins: dict[bytes, _Login[_T]] = {}
 
-    async def ask(self, mark: bytes, find: Callable[[], bool]) -> bool:
-        """Ask a question, or wait with those who have asked it already.
+    async def verify(self, mark: bytes, begin: Callable[[], Deferred[_T]]) -> _T:
+        """Look into a login, or wait with those who wait for the same.
 
         Args:
-            mark: The same for the same question.
-            find: Finds the answer; called in another thread.
+            mark: The same for the same login.
+            begin: Begins to look into it; never cancelled.
 
         Raises:
-            LoginDelayed: There are too many questions.
-            Exception: Whatever ``find`` fails with.
+            LoginDelayed: There are too many.
+            Exception: Whatever ``begin`` fails with.
         """
-        question = self._questions.get(mark)
-        if question is None:
-            if len(self._questions) >= self._most:
-                raise LoginDelayed(_COME_AGAIN)
-            question = self._questions[mark] = _Question()
-            waiting = question.join()
-            self._answer(mark, question, find)
-        else:
-            waiting = question.join()
+        login = self._logins.get(mark)
+        if login is not None:
+            return await login.join()
+        if len(self._logins) >= self._most:
+            raise LoginDelayed(_COME_AGAIN)
+        login = self._logins[mark] = _Login()
+        waiting = login.join()
+        self._look_into(login, mark, begin)
         return await waiting
 
     @deferred
-    async def _answer(
-        self, mark: bytes, question: _Question, find: Callable[[], bool]
+    async def _look_into(
+        self, login: _Login[_T], mark: bytes, begin: Callable[[], Deferred[_T]]
     ) -> None:
-        answer: bool | Failure = False
+        outcome: _T | Failure
         await self._slots.acquire()
         try:
-            if question.is_wanted():
-                answer = await self._in_thread(find)
+            if not login.is_wanted():
+                return
+            outcome = await begin()
         except Exception:
-            answer = Failure()
+            outcome = Failure()
         finally:
             self._slots.release()
-            del self._questions[mark]
-        question.settle(answer)
+            del self._logins[mark]
+        login.settle(outcome)

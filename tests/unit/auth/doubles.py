@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
 from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import implementer
 
@@ -79,6 +81,34 @@ class ScriptedAuthenticator:
     def answer(self, answer: Identity | Exception | None) -> None:
         """Give the oldest outstanding answer."""
         waiting = self.waiting.pop(0)
+        if isinstance(answer, Exception):
+            waiting.errback(answer)
+        else:
+            waiting.callback(answer)
+
+
+@implementer(ICredentialsChecker)
+class ScriptedChecker:
+    """A checker whose answers the test gives."""
+
+    credentialInterfaces = (IUsernamePassword,)  # noqa: N815 # twisted.cred's name
+
+    def __init__(self) -> None:
+        """Begin unasked."""
+        self._waiting: list[Deferred[Any]] = []
+
+    def requestAvatarId(  # noqa: N802 # twisted.cred's name
+        self, credentials: IUsernamePassword
+    ) -> Deferred[Any]:
+        """See ICredentialsChecker."""
+        waiting: Deferred[Any] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def answer(self, answer: object) -> None:
+        """Give the one outstanding answer."""
+        (waiting,) = self._waiting
+        self._waiting.clear()
         if isinstance(answer, Exception):
             waiting.errback(answer)
         else:

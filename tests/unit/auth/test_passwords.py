@@ -49,8 +49,9 @@ class CheckerCase(FileTestCase):
         self.threads = Threads()
         self.checker = HtpasswdChecker(
             WatchedFile(self.path, parse_htpasswd, execute, self.clock, long_after),
+            self.threads,
             Remembered(self.clock, 60),
-            Verifying(self.threads),
+            Verifying(),
         )
 
     def log_in(
