@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
-from socket import has_dualstack_ipv6
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from klein.resource import KleinResource
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
 from txregistry import __version__
-from txregistry.config import Address, Settings
+from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
@@ -26,6 +25,13 @@ from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
 from txregistry.web.limits import Limits
+from txregistry.web.listeners import (
+    Listener,
+    UnixEndpoint,
+    described_endpoint,
+    kind_of,
+    tcp_endpoint,
+)
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes, NotYetRoutes
 from txregistry.web.routes.blobs import BlobRoutes
@@ -33,6 +39,9 @@ from txregistry.web.routes.lists import ListRoutes
 from txregistry.web.routes.manifests import ManifestRoutes
 from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.site import RegistrySite
+from txregistry.web.tls import ReloadingContextFactory
+from txregistry.web.tls_connection import TLSEndpoint
+from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
 from txregistry.web.urls import Urls
 
 _log = Logger()
@@ -52,36 +61,40 @@ class RegistryService(Service):
     def __init__(
         self,
         site: RegistrySite,
-        endpoint: IStreamServerEndpoint,
+        listeners: Sequence[Listener],
         open_routes: Callable[[], Deferred[KleinResource]],
         reactor: Any,
         drain_timeout: float,
         greeting: str,
+        reloads: Sequence[Callable[[], object]] = (),
     ) -> None:
         """Prepare.
 
         Args:
             site: Serves clients; what it serves is replaced when the store is open.
-            endpoint: Where to listen.
+            listeners: Where to listen.
             open_routes: Opens the store and makes the routes on it.
             reactor: Gives time; is stopped when the registry cannot start.
             drain_timeout: Seconds that running requests have to end.
             greeting: What is logged when clients can come; ``{address}`` is where to.
+            reloads: What reads its files anew, and logs how that went.
         """
         self.failure: Exception | None = None
         self._site = site
-        self._endpoint = endpoint
+        self._listeners = listeners
         self._open_routes = open_routes
         self._reactor = reactor
         self._drain_timeout = drain_timeout
         self._greeting = greeting
-        self._port: Deferred[IListeningPort] | None = None
+        self._reloads = reloads
+        self._listening: list[Deferred[IListeningPort]] = []
+        self._ports: list[IListeningPort] = []
         self._hurry: Deferred[None] = Deferred()
 
     def privilegedStartService(self) -> None:
-        """Bind the port, which may need rights that the process gives up next."""
+        """Bind the ports, which may need rights that the process gives up next."""
         super().privilegedStartService()
-        self._port = self._endpoint.listen(self._site)
+        self._listen()
 
     def startService(self) -> None:
         """Open the store and serve."""
@@ -100,28 +113,50 @@ class RegistryService(Service):
         if not self._hurry.called:
             self._hurry.callback(None)
 
+    def reload(self) -> None:
+        """Read anew what can be read anew: certificates."""
+        _log.info("reloading")
+        for reload in self._reloads:
+            try:
+                reload()
+            except Exception:  # the others shall have their turn
+                _log.failure("cannot reload")
+
+    def _listen(self) -> None:
+        for listener in self._listeners:
+            listening = listener.endpoint.listen(self._site)
+            self._listening.append(listening)
+            listening.addCallback(self._bound)
+
+    def _bound(self, port: IListeningPort) -> IListeningPort:
+        self._ports.append(port)
+        return port
+
     async def _start(self) -> None:
         try:
-            if self._port is None:
-                self._port = self._endpoint.listen(self._site)
-            port = await self._port
+            if not self._listening:
+                self._listen()
+            ports = [await listening for listening in self._listening]
             self._site.resource = await self._open_routes()
         except Exception as error:  # whatever it is, nothing works without it
             self.failure = error
             _log.error("cannot start: {error}", error=error)
             self._reactor.callWhenRunning(self._reactor.stop)
             return
-        address: Any = port.getHost()
-        _log.info(self._greeting, address=f"{address.host}:{address.port}")
-        if address.host in _REACHED_AS_LOCALHOST:
-            _log.info(
-                "push to it: docker push localhost:{port}/NAME", port=address.port
-            )
+        self._greet([port.getHost() for port in ports])
+
+    def _greet(self, addresses: Sequence[Any]) -> None:
+        pairs = zip(self._listeners, addresses, strict=True)
+        shown = [listener.shown(address) for listener, address in pairs]
+        _log.info(self._greeting, address=", ".join(shown))
+        for address in addresses:
+            if getattr(address, "host", None) in _REACHED_AS_LOCALHOST:
+                port = address.port
+                _log.info("push to it: docker push localhost:{port}/NAME", port=port)
+                break
 
     async def _stop(self) -> None:
-        if self._port is not None and self.failure is None:
-            port = await self._port
-            await maybeDeferred(port.stopListening)
+        await gatherResults([_stop_listening(port) for port in self._ports])
         _log.info("stopping; waiting for running requests")
         drained = self._site.drain()
         timer = self._reactor.callLater(self._drain_timeout, self.hurry)
@@ -140,10 +175,12 @@ def make_service(settings: Settings, reactor: Any) -> RegistryService:
         reactor: Gives time, threads and sockets.
 
     Raises:
-        ConfigError: The storage driver does not take its part of the configuration.
+        ConfigError: The storage driver does not take its part of the configuration; or
+            a file for TLS cannot be used.
     """
     driver = _make_driver(settings, reactor)
     frame = _frame(settings)
+    contexts = _contexts(settings, reactor)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -157,28 +194,53 @@ def make_service(settings: Settings, reactor: Any) -> RegistryService:
 
     return RegistryService(
         site,
-        _endpoint(settings.http.addr, reactor),
+        _listeners(settings, reactor, contexts),
         lambda: Deferred.fromCoroutine(open_routes()),
         reactor,
         settings.http.draintimeout,
         _greeting(settings),
+        [] if contexts is None else [contexts.reload],
+    )
+
+
+def _stop_listening(port: IListeningPort) -> Deferred[Any]:
+    return maybeDeferred(port.stopListening).addErrback(
+        lambda failure: _log.failure("cannot stop listening", failure)
     )
 
 
 def stop_on_signals(reactor: Any, service: RegistryService) -> None:
-    """Stop at the first SIGTERM or SIGINT, and at once at the second.
+    """Stop at the first SIGTERM or SIGINT, and at once at the second; reload at SIGHUP.
+
+    When the terminal goes away in which we run, SIGHUP is a reason to stop.
 
     Call it when the reactor runs, which installs handlers of its own before.
     """
     seen = []
+    at_terminal = _has_terminal()
 
     def stop(number: int, _frame: object) -> None:
         seen.append(number)
         call = reactor.stop if len(seen) == 1 else service.hurry
         reactor.callFromThread(call)
 
+    def hang_up(number: int, frame: object) -> None:
+        if at_terminal and not _has_terminal():
+            stop(number, frame)
+        else:
+            reactor.callFromThread(service.reload)
+
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def _routes(
@@ -256,13 +318,58 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _endpoint(address: Address, reactor: Any) -> IStreamServerEndpoint:
-    if ":" in address.host:
-        return TCP6ServerEndpoint(reactor, address.port, interface=address.host)
-    if not address.host and has_dualstack_ipv6():
-        # One socket takes both, as the Go registry's ":5000" does.
-        return TCP6ServerEndpoint(reactor, address.port, interface="::")
-    return TCP4ServerEndpoint(reactor, address.port, interface=address.host)
+def _contexts(settings: Settings, reactor: Any) -> ReloadingContextFactory | None:
+    tls = settings.http.tls
+    if not tls.certificate:
+        return None
+    options = TLSOptions(
+        tls.certificate,
+        tls.key,
+        tls.clientcas,
+        tls.clientauth or REQUIRE_AND_VERIFY,
+        tls.minimumtls,
+        tls.ciphersuites,
+    )
+    try:
+        return ReloadingContextFactory(options, reactor)
+    except InvalidOption as error:
+        raise settings.error(f"http.tls.{error.key}", error.problem) from None
+
+
+def _listeners(
+    settings: Settings, reactor: Any, contexts: ReloadingContextFactory | None
+) -> list[Listener]:
+    listeners = []
+    for key, place in settings.http.places.items():
+        try:
+            listeners.append(_listener(place, reactor, contexts))
+        except InvalidOption as error:
+            raise settings.error(f"{key}.{error.key}", error.problem) from None
+    return listeners
+
+
+def _listener(
+    place: Place, reactor: Any, contexts: ReloadingContextFactory | None
+) -> Listener:
+    endpoint = _endpoint(place, reactor)
+    if kind_of(place.endpoint) in ("ssl", "tls"):
+        if place.tls:
+            raise InvalidOption("tls", "is spoken by the endpoint itself; take it out")
+        return Listener(endpoint, speaks_tls=True)
+    if place.tls and contexts is None:
+        raise InvalidOption("tls", "needs http.tls.certificate")
+    if contexts is None or place.tls is False:
+        return Listener(endpoint)
+    return Listener(TLSEndpoint(endpoint, contexts, reactor), speaks_tls=True)
+
+
+def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:
+    addr, mode = place.addr, place.socketmode
+    if addr is None:
+        return described_endpoint(reactor, place.endpoint)
+    if isinstance(addr, SocketPath):
+        return UnixEndpoint(reactor, addr.path, None if mode is None else mode.bits)
+    return tcp_endpoint(reactor, addr.host, addr.port)
 
 
 def _greeting(settings: Settings) -> str:

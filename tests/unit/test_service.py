@@ -25,6 +25,7 @@ from tests.unit.web.echo import EchoRoutes, make_echo
 from txregistry.config import ConfigError
 from txregistry.service import RegistryService, stop_on_signals
 from txregistry.web.limits import Limits
+from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite
 
 
@@ -170,7 +171,7 @@ class StopTests(SynchronousTestCase):
         )
         return RegistryService(
             self.site,
-            Endpoint(listening),
+            [Listener(Endpoint(listening))],
             lambda: opening,
             self.reactor,
             drain_timeout,
@@ -260,7 +261,7 @@ class SignalTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a service; keep the handlers of the tests' own process."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.reactor = QuietReactor()
         self.routes, resource = make_echo()
@@ -270,7 +271,7 @@ class SignalTests(SynchronousTestCase):
         )
         self.service = RegistryService(
             self.site,
-            Endpoint(succeed(Port())),
+            [Listener(Endpoint(succeed(Port())))],
             lambda: opening,
             self.reactor,
             30.0,

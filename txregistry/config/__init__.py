@@ -6,10 +6,16 @@ Knows nothing of the parts that the settings are for. Use what is named here.
 
 from __future__ import annotations
 
-from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.addresses import (
+    Address,
+    BaseURL,
+    SocketPath,
+    TrustedProxies,
+)
 from txregistry.config.errors import ConfigError, ConfigWarning, Origin
 from txregistry.config.loading import load
 from txregistry.config.rendering import to_yaml as render
+from txregistry.config.sections.listeners import Place
 from txregistry.config.settings import Settings
 from txregistry.config.types import Headers, Parameters, Seconds, Secret
 
@@ -21,9 +27,11 @@ __all__ = [
     "Headers",
     "Origin",
     "Parameters",
+    "Place",
     "Seconds",
     "Secret",
     "Settings",
+    "SocketPath",
     "TrustedProxies",
     "load",
     "render",

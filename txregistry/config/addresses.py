@@ -12,6 +12,7 @@ from attrs import frozen
 _ADDRESS: Final = re.compile(
     r"(?:\[(?P<literal>[^]]*)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})"
 )
+_MODE: Final = re.compile("(?:0|0o)?[0-7]{3}")
 _URL: Final = re.compile("[!-~]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
@@ -45,6 +46,56 @@ class Address:
         """Return the address as it is read."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+@frozen
+class SocketPath:
+    """Where a Unix socket lies, to listen on for connections.
+
+    Attributes:
+        path: The path; has a slash in it.
+    """
+
+    path: str
+
+    def __str__(self) -> str:
+        """Return the path."""
+        return self.path
+
+
+def parse_listen_address(text: str) -> Address | SocketPath:
+    """Read an address, or a path, which is known by a slash.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    return SocketPath(text) if "/" in text else Address.parse(text)
+
+
+@frozen
+class FileMode:
+    """Who may use a file, as ``chmod`` has it.
+
+    Attributes:
+        bits: The permissions.
+    """
+
+    bits: int
+
+    @classmethod
+    def parse(cls, text: str) -> FileMode:
+        """Read three octal digits, zeros before them or not.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        if _MODE.fullmatch(text) is None:
+            raise ValueError('must be three octal digits such as "660"')
+        return cls(int(text[-3:], 8))
+
+    def __str__(self) -> str:
+        """Return the mode as it is read."""
+        return f"{self.bits:04o}"
 
 
 @frozen

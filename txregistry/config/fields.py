@@ -55,9 +55,11 @@ class Refused:
 
     Attributes:
         subject: What is not supported yet, for the message.
+        advice: What to do; empty: nothing helps but to do without.
     """
 
     subject: str
+    advice: str = ""
 
 
 @attrs.frozen
@@ -85,6 +87,7 @@ class Field:
         default: The value when the key is not given.
         status: What this version does with the key.
         subject: What a refused key is about.
+        advice: What to do instead; empty: nothing.
         names: What is said about names; None: it is an ordinary key.
     """
 
@@ -95,6 +98,7 @@ class Field:
     default: object
     status: Status
     subject: str
+    advice: str
     names: Names | None
 
 
@@ -156,12 +160,12 @@ def _field(attribute: attrs.Attribute[Any]) -> Field:
     key = attribute.metadata.get(KEY, attribute.name)
     default: Any = attribute.default
     status = Status.ACTED_ON
-    subject, names = "", None
+    subject, advice, names = "", "", None
     for mark in marks:
         if isinstance(mark, Status):
             status = mark
         elif isinstance(mark, Refused):
-            status, subject = Status.REFUSED, mark.subject
+            status, subject, advice = Status.REFUSED, mark.subject, mark.advice
         else:
             names = mark
     return Field(
@@ -172,6 +176,7 @@ def _field(attribute: attrs.Attribute[Any]) -> Field:
         default=default.factory() if hasattr(default, "factory") else default,
         status=status,
         subject=subject,
+        advice=advice,
         names=names,
     )
 

@@ -8,11 +8,17 @@ from typing import Any, get_args
 
 import yaml
 
-from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.addresses import (
+    Address,
+    BaseURL,
+    FileMode,
+    SocketPath,
+    TrustedProxies,
+)
 from txregistry.config.durations import format_duration
 from txregistry.config.fields import Field, Status, fields_of, is_section, names_of
 from txregistry.config.masking import MASK, masked
-from txregistry.config.types import Seconds, Secret
+from txregistry.config.types import FileName, Seconds, Secret
 
 
 def to_yaml(settings: object) -> str:
@@ -47,7 +53,8 @@ def effective(settings: Any) -> dict[str, Any]:
             if below := effective(value):
                 shown[key] = below
         elif value is not None and not _is_silent(field, value):
-            shown[key] = masked(key, _plain(value, field.kind))
+            name = "" if field.kind == FileName else key
+            shown[key] = masked(name, _plain(value, field.kind))
     return shown
 
 
@@ -71,7 +78,7 @@ def _plain_leaf(value: Any, kind: Any) -> Any:
         return format_duration(value)
     if isinstance(value, Secret):
         return MASK if value else ""
-    if isinstance(value, Address | BaseURL):
+    if isinstance(value, Address | BaseURL | FileMode | SocketPath):
         return str(value)
     if isinstance(value, TrustedProxies):
         return value.everyone or [str(network) for network in value.networks]

@@ -57,10 +57,8 @@ def _review_entry(
         return
     key = ".".join(path)
     if field.status is Status.REFUSED:
-        problem = (
-            f"{field.subject} is not supported by this version; "
-            "refusing to start without it"
-        )
+        advice = field.advice or "refusing to start without it"
+        problem = f"{field.subject} is not supported by this version; {advice}"
         raise ConfigError(key, problem, entry.origin)
     if field.status is Status.IGNORED:
         yield ConfigWarning(key, _NO_EFFECT, entry.origin)

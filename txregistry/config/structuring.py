@@ -11,7 +11,13 @@ from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from cattrs import Converter
 
-from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.addresses import (
+    Address,
+    BaseURL,
+    FileMode,
+    TrustedProxies,
+    parse_listen_address,
+)
 from txregistry.config.durations import from_nanoseconds, parse_duration
 from txregistry.config.errors import quoted
 from txregistry.config.fields import (
@@ -34,7 +40,14 @@ from txregistry.config.nodes import (
     step,
     to_json,
 )
-from txregistry.config.types import Headers, Parameters, Seconds, Secret
+from txregistry.config.types import (
+    FileName,
+    Headers,
+    ListenAddress,
+    Parameters,
+    Seconds,
+    Secret,
+)
 
 _T = TypeVar("_T")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -87,11 +100,14 @@ def _make_converter() -> Converter:
         (Secret, lambda node, _kind: Secret(_text(node, str))),
         (Address, _parsed(Address.parse)),
         (BaseURL, _parsed(BaseURL.parse)),
+        (FileMode, _parsed(FileMode.parse)),
         (TrustedProxies, _proxies),
     ):
         converter.register_structure_hook(kind, hook)
     for predicate, hook in (
         (_is(Seconds), _duration),
+        (_is(FileName), _text),
+        (_is(ListenAddress), _parsed(parse_listen_address)),
         (_is(Headers), _headers),
         (_is(Parameters), _parameters),
         (_is_a(re.Pattern), _pattern),
@@ -184,7 +200,8 @@ def _construct(cls: type, values: dict[str, Any], table: TableNode) -> Any:
         keys = {field.name: key for key, field in fields_of(cls).items()}
         key = keys[error.name]
         with step(key):
-            raise Misfit(table.entries[key].origin, error.problem) from None
+            origin = table.entries.get(key, table).origin
+            raise Misfit(origin, error.problem) from None
 
 
 def _literal_hook(kind: Any, _converter: Converter) -> _Hook:

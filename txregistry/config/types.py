@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
+from txregistry.config.addresses import Address, SocketPath
 from txregistry.config.masking import MASK
 
 Seconds: TypeAlias = Annotated[float, "seconds"]
@@ -15,6 +16,12 @@ Parameters: TypeAlias = Annotated[Mapping[str, Any], "parameters"]
 
 Headers: TypeAlias = Annotated[Mapping[str, tuple[str, ...]], "headers"]
 """Values by header name, as written; both fit for a header."""
+
+ListenAddress: TypeAlias = Annotated[Address | SocketPath, "address"]
+"""Where to listen: host and port, or a path."""
+
+FileName: TypeAlias = Annotated[str, "file"]
+"""A file's path: no secret, also where the file holds one."""
 
 LogLevel: TypeAlias = Literal["error", "warn", "info", "debug"]
 

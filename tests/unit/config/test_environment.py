@@ -273,14 +273,21 @@ class ProblemTests(ConfigTestCase):
     def test_protection(self) -> None:
         """What would protect is refused from the environment as well."""
         for name, key in (
-            ("AUTH", "htpasswd"),
-            ("AUTH_HTPASSWD_REALM", "realm"),
-            ("HTTP_TLS_CERTIFICATE", "/x"),
-            ("HTTP_TLS_CLIENTCAS_0", "/x"),
+            ("PROXY_REMOTEURL", "https://a.example"),
         ):
             line = self.refuse(GOOD, {f"REGISTRY_{name}": key})
             self.assertIn(f"environment variable REGISTRY_{name}: ", line)
             self.assertIn("refusing to start without it", line)
+
+    def test_half_of_tls(self) -> None:
+        """A variable that has no effect without another one is named."""
+        for name, value, problem in (
+            ("HTTP_TLS_CERTIFICATE", "/x", "needs a key as well"),
+            ("HTTP_TLS_CLIENTAUTH", "request-client-cert", "without a certificate"),
+        ):
+            line = self.refuse(GOOD, {f"REGISTRY_{name}": value})
+            self.assertIn(f"environment variable REGISTRY_{name}: ", line)
+            self.assertIn(problem, line)
 
 
 _PARTS = """

@@ -58,6 +58,10 @@ class RenderTests(ConfigTestCase):
             "validation: {manifests: {indexes: {platformlist: [{os: linux}]}}}",
             "health: {file: [{file: /x, interval: 90s}]}\nproxy: {ttl: 0}",
             "loglevel: debug",
+            "http: {addr: /run/x.sock, net: unix, socketmode: 0606}",
+            "http: {listeners: [{addr: ':1', tls: false}, {endpoint: 'tcp:2'}]}",
+            "http: {listeners: [{addr: ./x, net: unix, socketmode: '600'}]}",
+            "http: {tls: {certificate: a, key: b, clientcas: [c], ciphersuites: [d]}}",
         ):
             settings = self.load(f"{GOOD}{text}\n")
             self.assertEqual(settings, self.load(render(settings)), text)
@@ -70,6 +74,7 @@ class RenderTests(ConfigTestCase):
                 "version",
                 "log",
                 "storage",
+                "access",
                 "http",
                 "catalog",
                 "tags",

@@ -116,7 +116,12 @@ class ValueTests(ConfigTestCase):
             ("log.formatter", "xml", "must be one of text, json, logstash"),
             ("http.addr", "localhost", "must be an address"),
             ("http.addr", "5000", "must be an address"),
-            ("http.net", "unix", "unix sockets are not supported yet"),
+            ("http.net", "unix", "needs a path as addr"),
+            ("http.socketmode", "660", 'need "net: unix"'),
+            ("http.socketmode", "rw", "must be three octal digits"),
+            ("http.tls.minimumtls", "tls1.1", "older versions are broken"),
+            ("http.tls.minimumtls", "ssl3", "must be one of tls1.0, tls1.1, tls1.2"),
+            ("http.tls.clientauth", "always", "must be one of request-client-cert"),
             ("http.net", "udp", "must be one of tcp, unix"),
             ("http.host", "r.example.com", "must be an absolute URL"),
             ("http.prefix", "/x", 'must begin and end with a "/"'),
@@ -242,7 +247,8 @@ policy: {repository: {classes: [image]}}
         self.assertEqual("info", settings.log.level)
         self.assertFalse(settings.storage.delete.enabled)
         http = settings.http
-        self.assertEqual(Address("127.0.0.1", 5000), http.addr)
+        [place] = http.places.values()
+        self.assertEqual(Address("127.0.0.1", 5000), place.addr)
         self.assertEqual(
             (None, "/", None, 30.0),
             (http.host, http.prefix, http.secret, http.draintimeout),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from attrs import field, frozen
 
-from txregistry.config.addresses import Address, BaseURL, TrustedProxies
+from txregistry.config.addresses import Address, BaseURL, FileMode, TrustedProxies
 from txregistry.config.fields import Ignored, Section, must
+from txregistry.config.sections.listeners import Net, Place, fits_net, fits_unix
 from txregistry.config.sections.tls import TLS
-from txregistry.config.types import Headers, Seconds, Secret
+from txregistry.config.types import Headers, ListenAddress, Seconds, Secret
+
+_DEFAULT: Final = Address("127.0.0.1", 5000)
 
 _PREFIX: Final = re.compile("/|/[!-~]*/")
 _ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s@]+")
@@ -100,8 +103,11 @@ class HTTP(Section):
     """``http``.
 
     Attributes:
-        addr: Where to listen.
+        addr: Where to listen; None: where ``listeners`` say or, if there are none, at
+            port 5000 of 127.0.0.1.
         net: The kind of socket to listen on.
+        socketmode: Who may connect to the Unix socket; None: its owner and group.
+        listeners: Where else to listen.
         host: What clients call the registry; None: what each says it called.
         prefix: The path below which everything lies; begins and ends with a slash.
         secret: Signs the state of uploads; None: made once and kept in the store.
@@ -117,11 +123,10 @@ class HTTP(Section):
         debug: The debug listener.
     """
 
-    addr: Address = field(default=Address("127.0.0.1", 5000))
-    net: Literal["tcp", "unix"] = field(
-        default="tcp",
-        validator=must(lambda net: net == "tcp", "unix sockets are not supported yet"),
-    )
+    addr: ListenAddress | None = field(default=None, validator=fits_net)
+    net: Net = field(default="tcp")
+    socketmode: FileMode | None = field(default=None, validator=fits_unix)
+    listeners: tuple[Place, ...] = ()
     host: BaseURL | None = None
     prefix: str = field(
         default="/", validator=must(_PREFIX.fullmatch, 'must begin and end with a "/"')
@@ -139,3 +144,14 @@ class HTTP(Section):
     debug: Ignored[Debug] = field(factory=Debug)
     http2: HTTP2 = field(factory=HTTP2)
     h2c: H2C = field(factory=H2C)
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Everything to listen on, by the key that says it."""
+        places = {}
+        if self.addr is not None or not self.listeners:
+            addr = _DEFAULT if self.addr is None else self.addr
+            places["http"] = Place(self.net, addr, self.socketmode)
+        for index, listener in enumerate(self.listeners):
+            places[f"http.listeners.{index}"] = listener
+        return places
