@@ -8,13 +8,13 @@ the parts above make of it::
     driver.hang(nth(3))
     driver.crash(nth(7), late=True)
 
-``nth`` with all numbers in turn enumerates the points at which a process can die.
+``nth`` with all numbers in turn enumerates the points at which a process can die, and
+``txregistry.testing.crashes`` says what it leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
-from itertools import count
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from attrs import frozen
@@ -25,35 +25,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.interfaces import FileStat, IFileWriter, IStorageDriver, StorageError
-
-CHANGES: Final = frozenset(
-    {
-        "put_content",
-        "open_writer",
-        "write",
-        "close",
-        "commit",
-        "cancel",
-        "move",
-        "delete",
-    }
-)
-"""The operations that change the store; four of them are a writer's."""
-
-READS: Final = frozenset(
-    {
-        "get_content",
-        "open_reader",
-        "produce",
-        "stat",
-        "list_children",
-        "redirect_url",
-    }
-)
-"""The operations that only look; ``produce`` is a reader's content on its way."""
-
-WAITS: Final = (CHANGES | READS) - {"write", "produce"}
-"""The operations at which a caller waits for the store, so that they can hang."""
+from txregistry.testing.operations import WAITS, Operation, Where
 
 _T = TypeVar("_T")
 
@@ -63,41 +35,6 @@ class Crashed(BaseException):
 
     No Exception: no part of a registry may think that it can deal with it.
     """
-
-
-@frozen
-class Operation:
-    """Something that a driver was asked to do.
-
-    Attributes:
-        name: One of ``CHANGES`` or ``READS``.
-        path: The path; of a ``move``, the source.
-    """
-
-    name: str
-    path: str
-
-
-Where = Callable[[Operation], bool]
-"""Says whether an operation is meant. It is asked once for each, in their order."""
-
-
-def nth(number: int, among: Collection[str] = CHANGES) -> Where:
-    """Mean one operation, by its place in the order that they come in.
-
-    Args:
-        number: 1 is the first that comes.
-        among: The names of the operations that count.
-    """
-    numbers = count(1)
-    return lambda operation: operation.name in among and next(numbers) == number
-
-
-def on(name: str, path_end: str = "") -> Where:
-    """Mean every operation of a name on paths that end so."""
-    return lambda operation: (
-        operation.name == name and operation.path.endswith(path_end)
-    )
 
 
 @frozen
@@ -478,28 +415,3 @@ class _Breaking:
         self._left -= min(len(data), self._left)
         if self._left == 0:
             raise self._error
-
-
-async def copy_survivors(
-    driver: FaultyDriver, target: IStorageDriver, *, power_cut: bool = False
-) -> None:
-    """Copy what a crash has left, as a new process finds it.
-
-    Args:
-        driver: The driver at whose operation the process died.
-        target: An empty store; it knows nothing of writers that the dead had open.
-        power_cut: Whether the machine died too, and took what was not durable.
-    """
-    lost = driver.volatile if power_cut else frozenset[str]()
-    await _copy(driver.inner, target, "", lost)
-
-
-async def _copy(
-    source: IStorageDriver, target: IStorageDriver, folder: str, lost: Collection[str]
-) -> None:
-    for name in await source.list_children(folder or "/"):
-        path = f"{folder}/{name}"
-        if (await source.stat(path)).is_directory:
-            await _copy(source, target, path, lost)
-        elif path not in lost:
-            await target.put_content(path, await source.get_content(path))

@@ -22,14 +22,9 @@ from txregistry.oci.names import Tag
 from txregistry.registry.layout import ROOT, blob_data
 from txregistry.registry.repository import Repository
 from txregistry.storage.memory import MemoryDriver
-from txregistry.testing.faults import (
-    CHANGES,
-    READS,
-    Crashed,
-    FaultyDriver,
-    copy_survivors,
-    nth,
-)
+from txregistry.testing.crashes import copy_survivors
+from txregistry.testing.faults import Crashed, FaultyDriver
+from txregistry.testing.operations import CHANGES, READS, nth
 
 CONTENT = b"0123456789" * 10
 DIGEST = Digest.of(CONTENT)

@@ -22,7 +22,8 @@ from txregistry.registry.manifests import SHORT
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules
 from txregistry.storage.memory import MemoryDriver
-from txregistry.testing.faults import CHANGES, FaultyDriver, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import CHANGES, on
 
 _T = TypeVar("_T")
 

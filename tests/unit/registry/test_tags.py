@@ -13,7 +13,8 @@ from txregistry.oci.names import Name, Tag
 from txregistry.registry.layout import RepositoryLayout
 from txregistry.registry.tags import Tags
 from txregistry.storage.memory import MemoryDriver
-from txregistry.testing.faults import FaultyDriver, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import on
 
 ONE, OTHER = Digest.of(b"1"), Digest.of(b"2")
 LAYOUT = RepositoryLayout(Name("a/b"))

@@ -17,7 +17,8 @@ from txregistry.registry.blobs import Blobs
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
 from txregistry.registry.uploads import Upload, Uploads
 from txregistry.storage.memory import MemoryDriver
-from txregistry.testing.faults import CHANGES, FaultyDriver
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import CHANGES
 
 CONTENT = b"0123456789"
 DIGEST = Digest.of(CONTENT)

@@ -16,15 +16,18 @@ from txregistry.interfaces import (
 )
 from txregistry.storage.memory import MemoryDriver
 from txregistry.streams import Collector
-from txregistry.testing.faults import (
-    CHANGES,
-    READS,
-    Crashed,
-    FaultyDriver,
-    copy_survivors,
-    nth,
-    on,
-)
+from txregistry.testing import drivers
+from txregistry.testing.crashes import copy_survivors
+from txregistry.testing.faults import Crashed, FaultyDriver
+from txregistry.testing.operations import CHANGES, READS, nth, on
+
+
+class ContractTests(drivers.DriverContract):
+    """Without a fault it keeps what the driver inside promises."""
+
+    def make_driver(self) -> IStorageDriver:
+        """Make one around an empty one in memory."""
+        return FaultyDriver(MemoryDriver(self.clock()))
 
 
 class FaultyCase(SynchronousTestCase):

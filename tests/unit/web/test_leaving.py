@@ -19,7 +19,8 @@ from tests.unit.web.routes.upload_case import place
 from txregistry.oci.digest import Digest
 from txregistry.oci.mediatypes import OCI_INDEX
 from txregistry.storage.memory import MemoryDriver
-from txregistry.testing.faults import WAITS, FaultyDriver, nth
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import WAITS, nth
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer
 

@@ -15,7 +15,8 @@ from txregistry.registry import links
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.sources import CHUNK_SIZE, CHUNKS_A_TURN
-from txregistry.testing.faults import FaultyDriver, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import on
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer
 

@@ -20,7 +20,8 @@ from txregistry.oci.digest import Digest
 from txregistry.oci.names import Name
 from txregistry.registry import links
 from txregistry.registry.layout import REPOSITORIES, RepositoryLayout
-from txregistry.testing.faults import FaultyDriver, nth, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import nth, on
 from txregistry.testing.registry import MemoryRegistry
 
 OTHER = Digest.of(b"other")

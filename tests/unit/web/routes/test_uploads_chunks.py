@@ -13,7 +13,8 @@ from tests.unit.web.routes.upload_case import (
 from txregistry.interfaces import StorageFull
 from txregistry.oci.digest import Digest
 from txregistry.registry.layout import REPOSITORIES, blob_data
-from txregistry.testing.faults import FaultyDriver, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import on
 from txregistry.testing.registry import MemoryRegistry
 
 OTHER = Digest.of(b"other")

@@ -14,7 +14,8 @@ from tests.unit.web.routes.upload_case import (
 from txregistry.oci.digest import Digest
 from txregistry.registry.layout import REPOSITORIES
 from txregistry.registry.uploads import PATIENCE, STEP
-from txregistry.testing.faults import FaultyDriver, on
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import on
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Wire
 
