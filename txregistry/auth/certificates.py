@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import frozen
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -37,6 +38,7 @@ _BROKEN: Final = frozenset(
         SignatureAlgorithmOID.ECDSA_WITH_SHA1,
     ]
 )
+_UNREADABLE: Final = (ValueError, x509.InvalidVersion, UnsupportedAlgorithm)
 _LIFETIME: Final = timedelta(days=20 * 365)
 
 
@@ -108,6 +110,18 @@ def _forget_errors() -> None:
         X509Store().load_locations(None)
 
 
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read a certificate.
+
+    Raises:
+        BadCertificate: It cannot be read.
+    """
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _UNREADABLE:
+        raise BadCertificate("cannot be read") from None
+
+
 def read_certificates(pem: bytes) -> list[x509.Certificate]:
     """Read the CERTIFICATE blocks of a PEM text; others do not matter.
 
@@ -127,7 +141,7 @@ def _parsed(blocks: Sequence[bytes]) -> Iterator[x509.Certificate]:
     for number, block in enumerate(blocks, 1):
         try:
             yield x509.load_pem_x509_certificate(block)
-        except ValueError:
+        except _UNREADABLE:
             raise BadCertificate(f"certificate {number} cannot be read") from None
 
 

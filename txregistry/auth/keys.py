@@ -12,7 +12,12 @@ from cryptography import x509
 from joserfc.jwk import Key
 from joserfc.jwk import thumbprint as thumbprint_of_members
 
-from txregistry.auth.certificates import Anchors, BadCertificate, read_certificates
+from txregistry.auth.certificates import (
+    Anchors,
+    BadCertificate,
+    read_certificate,
+    read_certificates,
+)
 from txregistry.auth.jwks import BadKeySet, read_jwks
 from txregistry.auth.jws import BadToken
 from txregistry.auth.keyids import (
@@ -187,11 +192,8 @@ def _chain(x5c: object) -> list[x509.Certificate]:
     if not isinstance(x5c, list) or len(x5c) > _LONGEST_CHAIN:
         raise BadToken("x5c is not a chain")
     try:
-        return [
-            x509.load_der_x509_certificate(b64decode(each, validate=True))
-            for each in x5c
-        ]
-    except (ValueError, TypeError):
+        return [read_certificate(b64decode(each, validate=True)) for each in x5c]
+    except (ValueError, TypeError, BadCertificate):
         raise BadToken("x5c is not a chain") from None
 
 

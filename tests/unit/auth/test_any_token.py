@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode
+from base64 import b64decode, b64encode, urlsafe_b64decode
 from functools import cache
 from typing import Any, Final
 
@@ -250,6 +250,19 @@ class AnyTokenTests(SynchronousTestCase):
             key = shared_jwk(kind)
             text = signed(key, {**header, "alg": said}, alg=ALGS[kind])
             self.assertEqual(said == ALGS[kind], self.verify(text) is not None)
+
+    @generated
+    @given(kinds, st.integers(0, 2000), st.binary(max_size=3), st.integers(0, 3))
+    def test_certificates(self, kind: str, start: int, more: bytes, cut: int) -> None:
+        """A certificate near a trusted one is not trusted, its key being the same."""
+        (text,) = headers_of(kind)[2]["x5c"]
+        der = b64decode(text)
+        start %= len(der)
+        near = der[:start] + more + der[start + cut :]
+        for chain in ([near], [near, der]):
+            x5c = [b64encode(each).decode() for each in chain]
+            token = signed(shared_jwk(kind), {"alg": ALGS[kind], "x5c": x5c})
+            self.assertEqual(near == der, self.verify(token) is not None)
 
     @generated
     @given(kinds, st.sampled_from(["alg", "kid", "crit"]), documents, st.booleans())

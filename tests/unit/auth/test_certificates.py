@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL._util import lib
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +13,7 @@ from tests.unit.auth.signing import HOUR, NOW, certificate, pem_of, private_key
 from txregistry.auth.certificates import (
     Anchors,
     BadCertificate,
+    read_certificate,
     read_certificates,
     self_signed,
 )
@@ -120,6 +122,13 @@ class BundleTests(SynchronousTestCase):
         )
         error = self.assertRaises(BadCertificate, read_certificates, text)
         self.assertEqual("certificate 2 cannot be read", str(error))
+
+    def test_version(self) -> None:
+        """A certificate of a version that there is not cannot be read."""
+        der = bytearray(certificate(private_key()).public_bytes(Encoding.DER))
+        self.assertEqual(2, der[(at := der.index(b"\xa0\x03\x02\x01") + 4)])
+        der[at] = 10
+        self.assertRaises(BadCertificate, read_certificate, bytes(der))
 
     def test_none(self) -> None:
         """A bundle without any is none."""
