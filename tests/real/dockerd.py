@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
+from unittest import SkipTest
 
 from tests.real.commands import CommandFailed, need, run
 from tests.real.daemons import Daemon
@@ -15,11 +17,14 @@ from tests.real.images import tar_of
 class Docker:
     """An engine without network, for images only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trust: Path | None = None) -> None:
         """Start it.
 
         Args:
             folder: An empty folder with a short path, for all that it keeps.
+            trust: A folder to find in the place of ``/etc/docker``, with what TLS needs
+                below ``certs.d``; ``localhost`` is then this machine's own address,
+                for with loopback addresses no certificate counts. None: neither.
         """
         need("dockerd", "docker")
         self._folder = folder
@@ -27,6 +32,7 @@ class Docker:
         self._env = {"DOCKER_CONFIG": str(folder / "config"), "DOCKER_BUILDKIT": "0"}
         self._daemon = Daemon(
             [
+                *_trusting(folder, trust),
                 "dockerd",
                 "--iptables=false",
                 "--ip6tables=false",
@@ -112,3 +118,32 @@ class Docker:
         except CommandFailed:
             return False
         return True
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not of the loopback interface.
+
+    Raises:
+        SkipTest: It has none.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+        try:
+            sending.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            raise SkipTest("no network") from None
+        return str(sending.getsockname()[0])
+
+
+def _trusting(folder: Path, trust: Path | None) -> list[str]:
+    """Return what to put before a command that is to see other files in /etc."""
+    if trust is None:
+        return []
+    need("unshare")
+    hosts = folder / "hosts"
+    hosts.write_text(f"{own_address()} localhost\n")
+    Path("/etc/docker").mkdir(exist_ok=True)
+    script = (
+        f"mount --bind {hosts} /etc/hosts && mount --bind {trust} /etc/docker "
+        '&& exec "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-c", script, "sh"]

@@ -19,7 +19,7 @@ class Skopeo:
 
     def copy(self, source: str, destination: str, *options: str) -> None:
         """Copy an image; both ends as skopeo names them."""
-        self._run(
+        self.run(
             "copy",
             "--src-tls-verify=false",
             "--dest-tls-verify=false",
@@ -30,20 +30,21 @@ class Skopeo:
 
     def inspect(self, image: str, *options: str) -> Any:
         """Return what skopeo says about an image."""
-        return json.loads(self._run("inspect", "--tls-verify=false", *options, image))
+        return json.loads(self.run("inspect", "--tls-verify=false", *options, image))
 
     def raw_manifest(self, image: str) -> bytes:
         """Return a manifest's bytes."""
-        return self._run("inspect", "--tls-verify=false", "--raw", image).encode()
+        return self.run("inspect", "--tls-verify=false", "--raw", image).encode()
 
     def tags(self, repository: str) -> list[str]:
         """Return a repository's tags."""
-        listed = self._run("list-tags", "--tls-verify=false", repository)
+        listed = self.run("list-tags", "--tls-verify=false", repository)
         return list(json.loads(listed)["Tags"])
 
     def delete(self, image: str) -> None:
         """Delete the manifest that a tag points to."""
-        self._run("delete", "--tls-verify=false", image)
+        self.run("delete", "--tls-verify=false", image)
 
-    def _run(self, *words: str) -> str:
+    def run(self, *words: str) -> str:
+        """Run a skopeo command."""
         return run(*self._common, *words, env=self._env, timeout=300)
