@@ -16,15 +16,20 @@ VERSION = re.search(
 # exactly these versions.
 INSTALL_REQUIRES = [
     "attrs >= 23.2.0",
+    "bcrypt >= 4.1.2",
     "cattrs >= 23.2.3",
     "click >= 8.1.7",
+    "cryptography >= 42.0.2",
+    "joserfc >= 1.0.4",
     "klein >= 23.12.0",
     "PyYAML >= 6.0.1",
     "Twisted[tls] >= 24.7.0",
     "Werkzeug >= 3.0.3",
     "zope.interface >= 6.1",
 ]
+LDAP_REQUIRES = ["ldaptor >= 21.2.0"]
 TEST_REQUIRES = [
+    *LDAP_REQUIRES,
     "coverage[toml] >= 7.4.0",
     "hypothesis >= 6.98.0",
     "treq >= 24.9.1",
@@ -60,11 +65,15 @@ setup(
     package_data={"txregistry": ["py.typed"], "txregistry.config": ["default.yml"]},
     install_requires=INSTALL_REQUIRES,
     extras_require={
+        "ldap": LDAP_REQUIRES,
         "test": TEST_REQUIRES,
         "dev": [*TEST_REQUIRES, *DEV_REQUIRES],
     },
     entry_points={
         "console_scripts": ["txregistry = txregistry.cli:main"],
+        "txregistry.checkers": [
+            "htpasswd = txregistry.auth.passwords:factory",
+        ],
         "txregistry.storage": [
             "filesystem = txregistry.storage.filesystem:factory",
             "inmemory = txregistry.storage.memory:factory",

@@ -10,6 +10,11 @@ import click
 from twisted.logger import Logger, globalLogBeginner
 
 from txregistry import __version__
+from txregistry.admission import find_rules
+from txregistry.auth.editing import InvalidPassword, remove_user, set_password
+from txregistry.auth.explaining import access_of, explain, identity_of
+from txregistry.auth.hashes import DEFAULT_COST
+from txregistry.auth.htpasswd import InvalidUser
 from txregistry.config import ConfigError, Settings, load, render
 from txregistry.observe.logs import make_observer
 from txregistry.service import make_service, stop_on_signals
@@ -68,10 +73,68 @@ def check(file: str | None) -> None:
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     try:
-        make_service(settings, reactor)
+        make_service(settings, reactor, makes_files=False)
     except ConfigError as error:
         _fail(error)
     click.echo(render(settings), nl=False)
+
+
+@main.command()
+@click.argument("path", type=click.Path(dir_okay=False), metavar="FILE")
+@click.argument("user")
+@click.option("--remove", is_flag=True, help="Remove the user instead.")
+@click.option("--cost", default=DEFAULT_COST, show_default=True, help="Of the hash.")
+@click.option("--stdin", is_flag=True, help="Read the password's line from there.")
+def htpasswd(path: str, user: str, remove: bool, cost: int, stdin: bool) -> None:
+    """Add USER to the htpasswd FILE, or give it another password, or remove it."""
+    try:
+        if remove:
+            done = "removed" if remove_user(path, user.encode()) else "was not there"
+        else:
+            password = _read_password(stdin)
+            new = set_password(path, user.encode(), password.encode(), cost)
+            done = "added" if new else "has another password now"
+    except (InvalidUser, InvalidPassword, ValueError) as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}")
+    click.echo(f"{user}: {done}")
+
+
+@main.group()
+def access() -> None:
+    """Look into the access rules."""
+
+
+@access.command("explain")
+@click.argument("user")
+@click.argument("action", type=click.Choice(["pull", "push", "delete", "catalog"]))
+@click.argument("repository", required=False, default="")
+@click.option("--config", "file", help="The configuration, as serve takes it.")
+@click.option("--group", "groups", multiple=True, help="A group that USER is in.")
+def explain_access(
+    user: str, action: str, repository: str, file: str | None, groups: tuple[str, ...]
+) -> None:
+    """Say whether USER may do ACTION on REPOSITORY, and which rule decides.
+
+    USER is a name, anonymous, certificate:NAME or token:NAME.
+    """
+    try:
+        rules = find_rules(_load(file))
+    except ConfigError as error:
+        _fail(error)
+    if rules is None:
+        _fail("the configuration has no access rules")
+    who = identity_of(user, groups)
+    wanted = access_of(action, repository)
+    click.echo(explain(rules, who, wanted))
+    sys.exit(0 if rules.allow(who, wanted) else 1)
+
+
+def _read_password(stdin: bool) -> str:
+    if stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _load(file: str | None) -> Settings:
@@ -81,6 +144,6 @@ def _load(file: str | None) -> Settings:
         _fail(error)
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: Exception | str) -> NoReturn:
     click.echo(f"txregistry: {error}", err=True)
     sys.exit(1)

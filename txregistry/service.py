@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
 from txregistry import __version__
+from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver
 from txregistry.registry.repository import Registry
@@ -167,12 +168,16 @@ class RegistryService(Service):
         _log.info("stopped")
 
 
-def make_service(settings: Settings, reactor: Any) -> RegistryService:
+def make_service(
+    settings: Settings, reactor: Any, makes_files: bool = True
+) -> RegistryService:
     """Join the parts as the settings say.
 
     Args:
         settings: The configuration, checked.
         reactor: Gives time, threads and sockets.
+        makes_files: Whether files of ``auth`` that are missing are made; if not, the
+            service is good for nothing but to see whether it can be made.
 
     Raises:
         ConfigError: The storage driver does not take its part of the configuration; or
@@ -181,6 +186,8 @@ def make_service(settings: Settings, reactor: Any) -> RegistryService:
     driver = _make_driver(settings, reactor)
     frame = _frame(settings)
     contexts = _contexts(settings, reactor)
+    urls = _urls(settings)
+    admitted = make_admission(settings, reactor, urls, makes_files)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -190,7 +197,8 @@ def make_service(settings: Settings, reactor: Any) -> RegistryService:
     )
 
     async def open_routes() -> KleinResource:
-        return make_resource(await _routes(settings, driver, reactor), frame)
+        routes = await _routes(settings, driver, reactor, urls)
+        return make_resource([*routes, *admitted.routes], frame, admitted.gate)
 
     return RegistryService(
         site,
@@ -243,14 +251,18 @@ def _has_terminal() -> bool:
     return True
 
 
+def _urls(settings: Settings) -> Urls:
+    http = settings.http
+    host = None if http.host is None else f"{http.host.scheme}://{http.host.authority}"
+    trusted = http.trustforwarded
+    return Urls(http.prefix, host, http.relativeurls, lambda peer: peer in trusted)
+
+
 async def _routes(
-    settings: Settings, driver: IStorageDriver, reactor: Any
+    settings: Settings, driver: IStorageDriver, reactor: Any, urls: Urls
 ) -> list[Routes]:
     registry = Registry(driver, reactor, _rules(settings), in_threads_of(reactor))
     http, storage = settings.http, settings.storage
-    host = None if http.host is None else f"{http.host.scheme}://{http.host.authority}"
-    trusted = http.trustforwarded
-    urls = Urls(http.prefix, host, http.relativeurls, lambda peer: peer in trusted)
     can_delete = storage.delete.enabled
     if http.secret is None:
         secret = await shared_secret(driver)

@@ -75,6 +75,30 @@ class Options:
             raise InvalidOption(key, "has to be a number of seconds")
         return number
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of texts; empty when it is not given.
+
+        Raises:
+            InvalidOption: It is none.
+        """
+        value = self._value(key, ())
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(each, str) and each for each in value
+        ):
+            raise InvalidOption(key, "has to be a list of texts")
+        return tuple(value)
+
+    def table(self, key: str) -> Mapping[str, Any] | None:
+        """Read options within options; None when they are not given.
+
+        Raises:
+            InvalidOption: It is something else.
+        """
+        value = self._value(key, None)
+        if value is not None and not isinstance(value, Mapping):
+            raise InvalidOption(key, "has to be a table")
+        return value
+
     def refuse_others(self) -> None:
         """Refuse what nobody has asked for.
 

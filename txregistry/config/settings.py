@@ -10,7 +10,7 @@ from txregistry.config.errors import ConfigError, ConfigWarning, Origin
 from txregistry.config.fields import NO_KEY, Ignored, Section
 from txregistry.config.nodes import ListNode, Node, TableNode
 from txregistry.config.rendering import effective
-from txregistry.config.sections.auth import Auth
+from txregistry.config.sections.auth import Access, Auth
 from txregistry.config.sections.catalog import Catalog, Tags
 from txregistry.config.sections.compatibility import Compatibility
 from txregistry.config.sections.health import Health
@@ -38,7 +38,8 @@ class Settings(Section):
         log: What is logged.
         loglevel: The older key for ``log.level``; None once loaded.
         storage: Where content is kept.
-        auth: Who may do what.
+        auth: How clients say who they are.
+        access: Who may do what.
         http: How the registry listens and answers.
         catalog: The listing of repositories.
         tags: The listing of tags.
@@ -52,6 +53,7 @@ class Settings(Section):
     loglevel: LogLevel | None = None
     storage: Storage = field(factory=Storage)
     auth: Auth = field(factory=Auth)
+    access: Access = field(factory=Access)
     middleware: Middleware = field(factory=Middleware)
     reporting: Reporting = field(factory=Reporting)
     http: HTTP = field(factory=HTTP)

@@ -123,12 +123,13 @@ class Gate:
             raise self._unauthorized(request, accesses, error.problem) from None
         request.identity = identity
         caller = KnownCaller(identity, self._policy)
-        nobody = identity.kind == "anonymous"
+        has_token = identity.grants is not None
+        nobody = identity.kind == "anonymous" and not has_token
         if caller.may(*accesses) and (accesses or not nobody):
             return caller
         if nobody:
             raise self._unauthorized(request, accesses, None)
-        if identity.kind == "token":
+        if has_token:
             raise self._unauthorized(request, accesses, "insufficient_scope")
         raise Denied([access.to_json() for access in accesses])
 

@@ -50,6 +50,13 @@ class Urls:
         path = f"{name}/blobs/uploads/{session_id}?_state={state}"
         return self._public(request, path)
 
+    def origin(self, request: Any) -> str:
+        """Return scheme and host as the client of a request knows them."""
+        if self._host is not None:
+            return self._host
+        scheme, host = self._origin(request)
+        return f"{scheme}://{host or 'localhost'}"
+
     def _public(self, request: Any, path: str) -> str:
         path = f"{self._prefix}v2/{path}"
         if self._host is not None:

@@ -130,8 +130,8 @@ http: {addr: ":5000"}
 """
 
 SHIPPED: Final = {
-    "Debian 2.8.2": (_DEBIAN + _HEALTH, "auth.htpasswd"),
-    "example": (_EXAMPLE + _HEALTH, "auth.htpasswd"),
+    "Debian 2.8.2": (_DEBIAN + _HEALTH, None),
+    "example": (_EXAMPLE + _HEALTH, None),
     "development, v2": (_DEVELOPMENT + _REDIS_2 + _HEALTH, None),
     "development, v3": (_DEVELOPMENT + _HEALTH, None),
     "cache, v2": (_DEVELOPMENT + _REDIS_2 + _PROXY + _HEALTH, "proxy.remoteurl"),

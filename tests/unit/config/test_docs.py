@@ -26,7 +26,7 @@ class PageTests(ConfigTestCase):
         for key, status in leaves(Settings):
             if status is not Status.ACTED_ON or key == "version":
                 continue
-            key = key.replace(".*", ".<driver>")
+            key = _named(key)
             variable = "REGISTRY_" + key.upper().replace(".", "_")
             rows = rf"^\| (\+ )?`{re.escape(key)}`<br>`{re.escape(variable)}"
             self.assertEqual(1, len(re.findall(rows, self.text, re.MULTILINE)), key)
@@ -34,7 +34,7 @@ class PageTests(ConfigTestCase):
     def test_no_other_keys(self) -> None:
         """Every row of a table is a key that is acted on."""
         acted = {
-            key.replace(".*", ".<driver>")
+            _named(key)
             for key, status in leaves(Settings)
             if status is Status.ACTED_ON
         }
@@ -63,3 +63,9 @@ class PageTests(ConfigTestCase):
         package = Path(__file__).parents[3] / "txregistry" / "config" / "default.yml"
         text = package.read_text("utf-8").partition("\n")[2]
         self.assertIn(f"```yaml\n{text}```", self.text)
+
+
+def _named(key: str) -> str:
+    """Return a key as the page has it: with a word for what is a name."""
+    named = key.replace("auth.*", "auth.<controller>")
+    return named.replace(".*", ".<driver>")

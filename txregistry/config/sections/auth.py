@@ -1,4 +1,4 @@
-"""``auth``: who may do what."""
+"""``auth`` and ``access``: who clients are, and who may do what."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated, Final
 
 from attrs import field, frozen
 
-from txregistry.config.fields import Names, Refused, Section
+from txregistry.config.fields import Names, Section
 from txregistry.config.types import Parameters
 
-_NAMES: Final = Names("access controller", inert=frozenset(["none"]))
+_NONE: Final = "none"
+_NAMES: Final = Names("access controller", inert=frozenset([_NONE]))
+_NO_PARAMETERS: Final[Parameters] = {}
 
 
 @frozen
@@ -19,9 +21,33 @@ class Auth(Section):
 
     Attributes:
         controllers: The parameters of the one access controller, by its name; empty:
-            everyone may do everything.
+            clients need not say who they are.
     """
 
-    controllers: Annotated[
-        Mapping[str, Parameters], _NAMES, Refused("access control")
-    ] = field(factory=dict, repr=False)
+    controllers: Annotated[Mapping[str, Parameters], _NAMES] = field(
+        factory=dict, repr=False
+    )
+
+    @property
+    def controller(self) -> str | None:
+        """The access controller's name; None: there is none."""
+        return next((name for name in self.controllers if name.lower() != _NONE), None)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The access controller's parameters, not checked."""
+        name = self.controller
+        return _NO_PARAMETERS if name is None else self.controllers[name]
+
+
+@frozen
+class Access(Section):
+    """``access``.
+
+    Attributes:
+        rules: The rules, not checked; the first that matches decides.
+        file: A file with the rules instead, read anew when it changes; empty: none.
+    """
+
+    rules: tuple[Parameters, ...] = ()
+    file: str = ""
