@@ -132,21 +132,31 @@ class Manifests:
         data = blob_data(digest)
         if not await self._is_there(data, len(manifest.content)):
             await self._driver.put_content(data, manifest.content)
-        await self._referrers.record(manifest, digest)
-        await links.write(self._driver, self._layout.revision_link(digest), digest)
+        await self._link(manifest, digest)
         for tag in tags:
             await self._tags.point(tag, digest)
+        if not await self.holds(digest):
+            # Somebody deleted it meanwhile, and may not have seen the tags any more.
+            await self._link(manifest, digest)
+
+    async def _link(self, manifest: Manifest, digest: Digest) -> None:
+        await self._referrers.record(manifest, digest)
+        await links.write(self._driver, self._layout.revision_link(digest), digest)
 
     async def _remove(self, digest: Digest) -> None:
-        for tag in await self._tags.pointing_to(digest):
-            with suppress(ManifestUnknown):  # somebody else may be quicker
-                await self._tags.delete(tag)
+        await self._untag(digest)
         with suppress(ManifestUnknown, ManifestInvalid):  # then it has no subject
             await self._referrers.forget(await self.get(digest), digest)
         try:
             await self._driver.delete(self._layout.revision_link(digest))
         except PathNotFound:
             raise self._unknown(digest) from None
+        await self._untag(digest)  # a push may have tagged it meanwhile
+
+    async def _untag(self, digest: Digest) -> None:
+        for tag in await self._tags.pointing_to(digest):
+            with suppress(ManifestUnknown):  # somebody else may be quicker
+                await self._tags.delete(tag)
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
         if len(content) <= SHORT:
