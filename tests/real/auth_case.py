@@ -67,6 +67,11 @@ class AuthCase(RealTestCase):
             settings["access"] = {"rules": rules}
         return self.registry(None, "txregistry", http, settings, host)
 
+    def assert_refused(self, act: Any, *arguments: str | Client) -> None:
+        """Do something that the registry has to refuse."""
+        failed = self.assertRaises(CommandFailed, act, *arguments)
+        self.assertRegex(failed.output, _REFUSALS)
+
 
 class ClientContract(AuthCase):
     """What every client can do with such registries."""
@@ -172,8 +177,3 @@ class ClientContract(AuthCase):
                 (place / "client.cert").write_bytes(issued.pem)
                 (place / "client.key").write_bytes(issued.key_pem())
         return folder
-
-    def assert_refused(self, act: Any, *arguments: str | Client) -> None:
-        """Do something that the registry has to refuse."""
-        failed = self.assertRaises(CommandFailed, act, *arguments)
-        self.assertRegex(failed.output, _REFUSALS)
