@@ -79,7 +79,8 @@ class MemoryRegistry:
         gate: Decides on requests before they run; None: everybody may do everything.
         secret: What push locations are signed with.
         registry: The use cases below HTTP, on the same store.
-        resource: The routes.
+        routes: The endpoints.
+        resource: The endpoints, joined.
     """
 
     clock: Clock = field(factory=Clock)
@@ -103,13 +104,14 @@ class MemoryRegistry:
     gate: Admission | None = None
     secret: bytes = b"not much of a secret"
     registry: Registry = field(init=False)
+    routes: Sequence[Routes] = field(init=False)
     resource: FramedResource = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Join the parts."""
         self.registry = Registry(self.driver, self.clock, self.rules, execute)
         urls = Urls(self.prefix, self.host, self.relative, self.trusts)
-        routes: list[Routes] = [
+        self.routes = [
             BaseRoutes(),
             BlobRoutes(self.registry, self.can_delete, self.redirects),
             ManifestRoutes(self.registry, urls, self.can_delete, self.max_manifest),
@@ -117,7 +119,7 @@ class MemoryRegistry:
             ListRoutes(self.registry, self.max_tags, self.max_catalog),
         ]
         frame = Frame(self.prefix, self.headers, self.cors, self.read_only)
-        self.resource = make_resource(routes, frame, self.gate)
+        self.resource = make_resource(self.routes, frame, self.gate)
 
     def connect(self) -> Wire:
         """Return a new connection of a client."""
