@@ -19,7 +19,7 @@ GROUP: Final = "txregistry.checkers"
 # These are found in a checkout that nobody has installed, too.
 _BUILT_IN: Final = (
     EntryPoint("htpasswd", "txregistry.auth.passwords:factory", GROUP),
-    EntryPoint("ldap", "txregistry.auth.ldap:factory", GROUP),
+    EntryPoint("ldap", "txregistry.auth.ldap_options:factory", GROUP),
 )
 
 
