@@ -37,6 +37,9 @@ from txregistry.web.tls_connection import TLSConnection
 # How much of a body that nobody wants is read so that the connection can be kept.
 DRAINABLE: Final = 64 * 1024
 
+# How much of the next requests is read while one runs: a sign that the client is there.
+READ_AHEAD: Final = 16 * 1024
+
 # After an answer that ends the connection, unread bytes would make the kernel reset it
 # and the client lose the answer: so for a while they are read and dropped.
 LINGER_SECONDS: Final = 5.0
@@ -71,6 +74,7 @@ class RegistryChannel(HTTPChannel):
         self._stall: IDelayedCall | None = None
         self._linger: IDelayedCall | None = None
         self._lingered = 0
+        self._held = False
 
     def callLater(
         self, delay: float, call: Callable[..., object], *arguments: object
@@ -87,7 +91,7 @@ class RegistryChannel(HTTPChannel):
             if self._lingered > LINGER_BYTES:
                 self._end_lingering()
             return
-        if self._deadline is None and not self.requests:
+        if self._deadline is None and not self.requests and not self._held:
             if data.startswith(TLS_HANDSHAKE):
                 # docker, podman and skopeo try TLS first, and wait for the answer
                 self._refuse(BadRequest(message="this port does not speak TLS"))
@@ -173,7 +177,9 @@ class RegistryChannel(HTTPChannel):
         if self._refused or self._linger is not None:
             return
         if self._transferDecoder is None:
-            super().rawDataReceived(data)
+            self._dataBuffer.append(data)  # of the next request
+            if sum(map(len, self._dataBuffer)) > READ_AHEAD:
+                self._networkProducer.pauseProducing()
             return
         try:
             self._transferDecoder.dataReceived(data)
@@ -234,14 +240,29 @@ class RegistryChannel(HTTPChannel):
     def requestDone(self, request: Any) -> None:
         """Go on to the next request, once this one's body is complete too."""
         if request.body.complete:
-            self._savedTimeOut = self._limits.idle_timeout
-            super().requestDone(request)
+            self.requests.remove(request)
+            if not self.persistent:
+                self.loseConnection()
+            elif self._waitingForTransport:
+                # The client reads no answers: with each request they would pile up.
+                self._held = True
+                self._networkProducer.pauseProducing()
+            else:
+                self._go_on()
         elif self.persistent:
             self._answered = request
             request.body.discard()
         else:
             self.requests.remove(request)
             self._begin_lingering()
+
+    def _go_on(self) -> None:
+        self._held = False
+        self._handlingRequest = False
+        self._networkProducer.resumeProducing()
+        self.setTimeout(self._limits.idle_timeout)
+        waiting, self._dataBuffer = self._dataBuffer, []
+        self.setLineMode(b"".join(waiting))
 
     def timeoutConnection(self) -> None:
         """Cut a connection on which nothing moves."""
@@ -258,6 +279,8 @@ class RegistryChannel(HTTPChannel):
             self._stall.cancel()
             self._stall = None
         super().resumeProducing()
+        if self._held and not self._waitingForTransport:
+            self._go_on()
 
     def _watch_answer(self) -> None:
         if self._stall is None:
@@ -338,6 +361,8 @@ def _unsent(transport: Any) -> int:
     """Return how many bytes wait to go out, here and in the kernel."""
     while not hasattr(transport, "socket") and hasattr(transport, "transport"):
         transport = transport.transport  # TLS lies over TCP
+    if not hasattr(transport, "dataBuffer"):
+        return 0  # not on a socket
     waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     try:
         queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
