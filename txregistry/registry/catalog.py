@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from heapq import heapify, heappop, heappush
 
+from twisted.internet.interfaces import IReactorTime
+
 from txregistry.interfaces import IStorageDriver, PathNotFound
 from txregistry.registry.layout import MANIFESTS, REPOSITORIES
+from txregistry.turns import Turns
 
 
 class Catalog:
     """All repositories of a registry: every folder that holds manifests."""
 
-    def __init__(self, driver: IStorageDriver) -> None:
-        """Take the store."""
+    def __init__(self, driver: IStorageDriver, clock: IReactorTime) -> None:
+        """Take the store, and where the reactor's turns are from."""
         self._driver = driver
+        self._clock = clock
 
     async def page(self, after: str, limit: int) -> list[str]:
         """List repositories' names, sorted by bytes.
@@ -38,7 +42,9 @@ class Catalog:
         waiting = [f"{name}/" for name in await self._folders("", after)]
         waiting += [name[:-1] for name in waiting]
         heapify(waiting)
+        turns = Turns(self._clock)
         while waiting:
+            await turns.yield_if_due()
             name = heappop(waiting)
             if name.endswith("/"):
                 for child in await self._folders(name, after):

@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces import IStorageDriver, PathNotFound
 from txregistry.oci.digest import Digest
@@ -20,7 +21,10 @@ from txregistry.oci.manifests import Descriptor, Manifest
 from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.layout import RepositoryLayout, blob_data
+from txregistry.registry.parsing import parse_manifest
 from txregistry.registry.tags import Tags
+from txregistry.threads import InThread
+from txregistry.turns import Turns
 
 # "Client and registry implementations SHOULD expect to be able to support manifest
 # pushes of at least 4 megabytes": an answer is a manifest too.
@@ -43,10 +47,20 @@ class Page:
 class Referrers:
     """The referrers of one repository's manifests."""
 
-    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
-        """Take the store and the repository's paths."""
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        layout: RepositoryLayout,
+        tags: Tags,
+        clock: IReactorTime,
+        in_thread: InThread,
+    ) -> None:
+        """Take the store, the repository's paths and tags, turns, and threads."""
         self._driver = driver
         self._layout = layout
+        self._tags = tags
+        self._clock = clock
+        self._in_thread = in_thread
 
     async def record(self, manifest: Manifest, digest: Digest) -> None:
         """Keep a manifest's descriptor below its subject, if it has one."""
@@ -79,9 +93,11 @@ class Referrers:
         """
         found: list[Descriptor] = []
         size = 0
-        for digest in await self._candidates(subject):
-            if str(digest) <= after:
-                continue
+        candidates = await self._candidates(subject)
+        turns = Turns(self._clock)
+        for text in sorted(text for text in candidates if text > after):
+            await turns.yield_if_due()
+            digest = candidates[text]
             descriptor = await self._descriptor(subject, digest)
             if descriptor is None:
                 continue
@@ -93,10 +109,9 @@ class Referrers:
             found.append(descriptor)
         return Page(found, None)
 
-    async def _candidates(self, subject: Digest) -> list[Digest]:
-        recorded = await self._recorded(subject)
-        tagged = await self._tagged(subject)
-        return sorted(recorded | tagged, key=str)
+    async def _candidates(self, subject: Digest) -> dict[str, Digest]:
+        found = await self._tagged(subject)
+        return found | {str(each): each for each in await self._recorded(subject)}
 
     async def _recorded(self, subject: Digest) -> set[Digest]:
         folder = self._layout.referrers(subject)
@@ -112,14 +127,15 @@ class Referrers:
         except PathNotFound:
             return []
 
-    async def _tagged(self, subject: Digest) -> set[Digest]:
+    async def _tagged(self, subject: Digest) -> dict[str, Digest]:
         try:
             tag = referrers_tag(subject)
-            digest = await Tags(self._driver, self._layout).resolve(tag)
+            digest = await self._tags.resolve(tag)
         except ManifestUnknown:
-            return set()
+            return {}
         index = await self._manifest(digest)
-        return set() if index is None else {each.digest for each in index.manifests}
+        listed = () if index is None else index.manifests
+        return {str(each.digest): each.digest for each in listed}
 
     async def _descriptor(self, subject: Digest, digest: Digest) -> Descriptor | None:
         if await links.read(self._driver, self._layout.revision_link(digest)) is None:
@@ -139,7 +155,8 @@ class Referrers:
 
     async def _manifest(self, digest: Digest) -> Manifest | None:
         try:
-            return Manifest.parse(await self._driver.get_content(blob_data(digest)))
+            content = await self._driver.get_content(blob_data(digest))
+            return await parse_manifest(self._in_thread, content)
         except (PathNotFound, ManifestInvalid, DigestInvalid):
             return None
 

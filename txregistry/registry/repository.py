@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces import IStorageDriver
@@ -16,6 +16,7 @@ from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
 from txregistry.registry.uploads import Uploads
 from txregistry.threads import InThread
+from txregistry.turns import Turns
 
 
 @frozen
@@ -52,16 +53,20 @@ class Registry:
         """Take the store, where time is from, the rules for manifests, and threads."""
         self._driver = driver
         self._clock = clock
-        self._rules = rules
+        self._rules = evolve(rules, clock=clock)
         self._in_thread = in_thread
-        self.catalog = Catalog(driver)
+        self.catalog = Catalog(driver, clock)
+
+    def turns(self) -> Turns:
+        """Begin the turns of work on many repositories."""
+        return Turns(self._clock)
 
     def repository(self, name: Name) -> Repository:
         """Return the repository of a name, whether it exists or not."""
         layout = RepositoryLayout(name)
         blobs = Blobs(self._driver, layout)
         tags = Tags(self._driver, layout)
-        referrers = Referrers(self._driver, layout)
+        referrers = Referrers(self._driver, layout, tags, self._clock, self._in_thread)
         manifests = Manifests(
             self._driver, layout, blobs, tags, referrers, self._rules, self._in_thread
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
 
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import (
@@ -17,12 +19,55 @@ from txregistry.oci.errors import (
 )
 from txregistry.oci.manifests import Descriptor, Manifest
 from txregistry.oci.mediatypes import MANIFESTS
+from txregistry.turns import Turns
+
+# So many things that are wrong with a manifest are listed, and then how many more.
+MOST_LISTED: Final = 100
 
 Holds = Callable[[Digest], Awaitable[bool]]
 
 
 def _permits_none(_url: str) -> bool:
     return False
+
+
+@define
+class _Findings:
+    """What is wrong with a manifest.
+
+    Attributes:
+        turns: Those of the search; None: it takes only one.
+        listed: What is wrong, the first ``MOST_LISTED``.
+        more: How much more is wrong.
+    """
+
+    turns: Turns | None
+    listed: list[RegistryError] = field(factory=list)
+    more: int = 0
+
+    async def go_on(self) -> None:
+        """Let others have their turns, before the next step."""
+        if self.turns is not None:
+            await self.turns.yield_if_due()
+
+    def add(self, error: RegistryError) -> None:
+        """Note what is wrong."""
+        if len(self.listed) < MOST_LISTED:
+            self.listed.append(error)
+        else:
+            self.more += 1
+
+    def refuse(self) -> None:
+        """Refuse the manifest, if anything is wrong.
+
+        Raises:
+            Several: All that is.
+        """
+        if self.more:
+            message = f"and {self.more} more are wrong"
+            self.listed.append(ManifestInvalid(message=message))
+        if self.listed:
+            raise Several(self.listed)
 
 
 @frozen
@@ -36,12 +81,14 @@ class ManifestRules:
         permits_url: Says whether a layer may name a URL at which it can be had.
         classes: The classes of artifact that are taken (``image``, ``plugin``); empty:
             all.
+        clock: Gives others their turns while much is looked for; None: nothing does.
     """
 
     sparse: bool = False
     platforms: frozenset[tuple[str, str]] | None = None
     permits_url: Callable[[str], bool] = _permits_none
     classes: frozenset[str] = field(default=frozenset())
+    clock: IReactorTime | None = field(default=None, eq=False, repr=False)
 
     async def check(
         self, manifest: Manifest, holds_blob: Holds, holds_manifest: Holds
@@ -55,16 +102,17 @@ class ManifestRules:
 
         Raises:
             Denied: It is of a class that is not taken.
-            Several: All that is wrong with what it names.
+            Several: What is wrong with what it names.
         """
         self._check_class(manifest)
-        wrong = list(self._wrong_urls(manifest))
+        turns = None if self.clock is None else Turns(self.clock)
+        findings = _Findings(turns)
+        await self._find_wrong_urls(manifest, findings)
         if not self.sparse:
-            wrong += await _missing(_required_blobs(manifest), holds_blob)
+            await _find_missing(_required_blobs(manifest), holds_blob, findings)
             children = self._required_children(manifest)
-            wrong += await _missing_children(children, holds_blob, holds_manifest)
-        if wrong:
-            raise Several(wrong)
+            await _find_missing_children(children, holds_blob, holds_manifest, findings)
+        findings.refuse()
 
     def _check_class(self, manifest: Manifest) -> None:
         if not self.classes or manifest.config is None:
@@ -76,16 +124,12 @@ class ManifestRules:
                 {"class": what}, message=f"registry does not take class {what}"
             )
 
-    def _wrong_urls(self, manifest: Manifest) -> list[RegistryError]:
-        return [
-            ManifestInvalid(
-                {"digest": str(layer.digest), "url": url},
-                message=f"a layer names a URL that is not allowed: {url}",
-            )
-            for layer in manifest.layers
-            for url in layer.urls
-            if not self.permits_url(url)
-        ]
+    async def _find_wrong_urls(self, manifest: Manifest, findings: _Findings) -> None:
+        for layer in manifest.layers_with_urls():
+            for url in layer.urls:
+                await findings.go_on()
+                if not self.permits_url(url):
+                    findings.add(_wrong_url(layer, url))
 
     def _required_children(self, manifest: Manifest) -> tuple[Descriptor, ...]:
         if self.platforms is None:
@@ -104,30 +148,36 @@ def _required_blobs(manifest: Manifest) -> tuple[Descriptor, ...]:
     return (*manifest.required_blobs(), *homeless)
 
 
-async def _missing_children(
-    children: Iterable[Descriptor], holds_blob: Holds, holds_manifest: Holds
-) -> list[RegistryError]:
+def _wrong_url(layer: Descriptor, url: str) -> ManifestInvalid:
+    return ManifestInvalid(
+        {"digest": str(layer.digest), "url": url},
+        message=f"a layer names a URL that is not allowed: {url}",
+    )
+
+
+async def _find_missing_children(
+    children: Iterable[Descriptor],
+    holds_blob: Holds,
+    holds_manifest: Holds,
+    findings: _Findings,
+) -> None:
     async def holds_either(digest: Digest) -> bool:
         return await holds_blob(digest) or await holds_manifest(digest)
 
     # BuildKit's cache is an index of blobs.
     others = [child for child in children if child.media_type not in MANIFESTS]
     manifests = [child for child in children if child.media_type in MANIFESTS]
-    return [
-        *await _missing(manifests, holds_manifest),
-        *await _missing(others, holds_either),
-    ]
+    await _find_missing(manifests, holds_manifest, findings)
+    await _find_missing(others, holds_either, findings)
 
 
-async def _missing(
-    descriptors: Iterable[Descriptor], holds: Holds
-) -> list[RegistryError]:
-    digests = dict.fromkeys(descriptor.digest for descriptor in descriptors)
-    return [
-        ManifestBlobUnknown(str(digest))
-        for digest in digests
-        if not await holds(digest)
-    ]
+async def _find_missing(
+    descriptors: Iterable[Descriptor], holds: Holds, findings: _Findings
+) -> None:
+    for digest in dict.fromkeys(descriptor.digest for descriptor in descriptors):
+        await findings.go_on()
+        if not await holds(digest):
+            findings.add(ManifestBlobUnknown(str(digest)))
 
 
 def is_plain_url(url: str) -> bool:

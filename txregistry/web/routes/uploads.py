@@ -136,7 +136,9 @@ class UploadRoutes:
     async def _holder(self, caller: Caller, digest: Digest) -> Name | None:
         """Find a repository with a blob that a caller may pull from."""
         names = await self._registry.catalog.page("", _MOST_SEARCHED)
+        turns = self._registry.turns()
         for name in map(Name, names):
+            await turns.yield_if_due()
             blobs = self._registry.repository(name).blobs
             if _may_pull(caller, name) and await blobs.holds(digest):
                 return name
