@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from txregistry.config import ConfigError, load
-from txregistry.service import make_service, stop_on_signals
+from txregistry.service import RegistryService, make_service, stop_on_signals
 
 _log = Logger()
 
@@ -52,4 +53,21 @@ def _make(path: str | None, reactor: Any) -> IService:
     for warning in settings.warnings:
         _log.warn("{problem}", problem=warning)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
+    reactor.addSystemEventTrigger("after", "shutdown", _tell_failure, service)
     return service
+
+
+def _tell_failure(service: RegistryService) -> None:
+    """See to it that the process ends with status 1, if the registry did not start.
+
+    twistd has no way to say so: it ends with 0 whatever its services did, and swallows
+    what is raised. So this ends the process when twistd has tidied up.
+    """
+    if service.failure is not None:
+        atexit.register(_exit, 1)
+
+
+def _exit(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -103,6 +103,19 @@ class ServeTests(RealTestCase):
         self.assertNotIn("Traceback", second.log())
         self.assertIn(str(self.port), second.log())
 
+    def test_twistd_port_in_use(self) -> None:
+        """With twistd, too, whose pid file is gone then."""
+        self.start([installed("txregistry"), "serve", self.config])
+        pidfile = self.where / "twistd.pid"
+        flags = ("-n", f"--pidfile={pidfile}", "txregistry", "--config")
+        second = Daemon(
+            [installed("twistd"), *flags, self.config], self.where / "second"
+        )
+        self.assertEqual(1, self.server(second).wait(30))
+        self.assertNotIn("Traceback", second.log())
+        self.assertIn(str(self.port), second.log())
+        self.assertFalse(pidfile.exists())
+
 
 class CheckTests(RealTestCase):
     """``txregistry check FILE`` says whether a configuration can be used."""

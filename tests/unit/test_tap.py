@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from pathlib import Path
 
@@ -56,6 +57,23 @@ class TapTests(SynchronousTestCase):
         service.startService()
         self.assertEqual(200, self.reactor.connect().status("GET", "/v2/"))
         self.assertEqual(1, len(self.reactor.whenRunningHooks))
+
+    def test_failure(self) -> None:
+        """A registry that could not start makes twistd's process end with status 1."""
+        ends: list[tuple[object, ...]] = []
+        self.patch(atexit, "register", lambda *call: ends.append(call))
+        self.patch(os, "_exit", lambda status: ends.append((status,)))
+        service = makeService(self.options(GOOD))
+        assert isinstance(service, RegistryService)
+        [(tell, arguments, _)] = self.reactor.triggers["after"]["shutdown"]
+        tell(*arguments)
+        self.assertEqual([], ends)
+        service.failure = OSError()
+        tell(*arguments)
+        [(end, *statuses)] = ends
+        assert callable(end)
+        end(*statuses)
+        self.assertEqual((1,), ends[1])
 
     def test_default(self) -> None:
         """Without an option the environment names the file."""
