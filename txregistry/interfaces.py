@@ -218,8 +218,17 @@ class IFileWriter(IConsumer):
         The file is visible to ``stat`` at its size; it need not be durable.
         """
 
-    def commit() -> Deferred[None]:
-        """Stop for good. The file has all its bytes, durably."""
+    def sync() -> Deferred[None]:
+        """Make durable what was written so far, and go on."""
+
+    def commit(destination: str | None = None) -> Deferred[None]:
+        """Stop for good. The file has all its bytes, durably.
+
+        Args:
+            destination: Where it is to be then, over what is there, and no longer where
+                it was written. In between nobody can open it for writing. None: where
+                it was written.
+        """
 
     def cancel() -> Deferred[None]:
         """Stop and delete the file. Harmless if it is gone."""

@@ -18,6 +18,7 @@ from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.blobs import Blobs
 from txregistry.registry.layout import RepositoryLayout, blob_data
+from txregistry.registry.locks import Locks
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
@@ -38,15 +39,17 @@ class Manifests:
         tags: Tags,
         referrers: Referrers,
         rules: ManifestRules,
+        locks: Locks,
         in_thread: InThread,
     ) -> None:
-        """Take the store, the repository's paths and other nouns, rules, threads."""
+        """Take the store, the repository's paths and other nouns, rules and tools."""
         self._driver = driver
         self._layout = layout
         self._blobs = blobs
         self._tags = tags
         self._referrers = referrers
         self._rules = rules
+        self._locks = locks
         self._in_thread = in_thread
 
     async def resolve(self, tag_or_digest: Tag | Digest) -> Digest:
@@ -129,46 +132,40 @@ class Manifests:
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
     ) -> None:
         # Data, then what leads to it: a crash leaves garbage, never a dangling link.
-        data = blob_data(digest)
-        if not await self._is_there(data, len(manifest.content)):
-            await self._driver.put_content(data, manifest.content)
-        await self._link(manifest, digest)
-        for tag in tags:
-            await self._tags.point(tag, digest)
-        if not await self.holds(digest):
-            # Somebody deleted it meanwhile, and may not have seen the tags any more.
+        # It is written also where it is: whoever did before may not be done with it.
+        await self._driver.put_content(blob_data(digest), manifest.content)
+        async with self._locks.held(self._layout.name):
             await self._link(manifest, digest)
+            for tag in tags:
+                await self._tags.point(tag, digest)
+            if not await self.holds(digest):
+                # Another process deleted it, and may not have seen the tags any more.
+                await self._link(manifest, digest)
 
     async def _link(self, manifest: Manifest, digest: Digest) -> None:
         await self._referrers.record(manifest, digest)
         await links.write(self._driver, self._layout.revision_link(digest), digest)
 
     async def _remove(self, digest: Digest) -> None:
-        await self._untag(digest)
-        with suppress(ManifestUnknown, ManifestInvalid):  # then it has no subject
-            await self._referrers.forget(await self.get(digest), digest)
-        try:
-            await self._driver.delete(self._layout.revision_link(digest))
-        except PathNotFound:
-            raise self._unknown(digest) from None
-        await self._untag(digest)  # a push may have tagged it meanwhile
+        async with self._locks.held(self._layout.name):
+            await self._untag(digest)
+            with suppress(ManifestUnknown, ManifestInvalid):  # then it has no subject
+                await self._referrers.forget(await self.get(digest), digest)
+            try:
+                await self._driver.delete(self._layout.revision_link(digest))
+            except PathNotFound:
+                raise self._unknown(digest) from None
+            await self._untag(digest)  # another process may have tagged it meanwhile
 
     async def _untag(self, digest: Digest) -> None:
         for tag in await self._tags.pointing_to(digest):
-            with suppress(ManifestUnknown):  # somebody else may be quicker
-                await self._tags.delete(tag)
+            await self._tags.detach(tag, digest)
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
         if len(content) <= SHORT:
             return Manifest.parse(content, media_type)
         work = partial(Manifest.parse, content, media_type)
         return await to_the_end(self._in_thread(work))
-
-    async def _is_there(self, path: str, size: int) -> bool:
-        try:
-            return (await self._driver.stat(path)).size == size
-        except PathNotFound:
-            return False
 
     async def _target(self, digest: Digest) -> Digest | None:
         return await links.read(self._driver, self._layout.revision_link(digest))

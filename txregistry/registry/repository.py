@@ -10,6 +10,7 @@ from txregistry.oci.names import Name
 from txregistry.registry.blobs import Blobs
 from txregistry.registry.catalog import Catalog
 from txregistry.registry.layout import RepositoryLayout
+from txregistry.registry.locks import Locks
 from txregistry.registry.manifests import Manifests
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
@@ -55,6 +56,7 @@ class Registry:
         self._clock = clock
         self._rules = evolve(rules, clock=clock)
         self._in_thread = in_thread
+        self._locks = Locks()
         self.catalog = Catalog(driver, clock)
 
     def turns(self) -> Turns:
@@ -65,10 +67,17 @@ class Registry:
         """Return the repository of a name, whether it exists or not."""
         layout = RepositoryLayout(name)
         blobs = Blobs(self._driver, layout)
-        tags = Tags(self._driver, layout)
+        tags = Tags(self._driver, layout, self._locks, self._clock)
         referrers = Referrers(self._driver, layout, tags, self._clock, self._in_thread)
         manifests = Manifests(
-            self._driver, layout, blobs, tags, referrers, self._rules, self._in_thread
+            self._driver,
+            layout,
+            blobs,
+            tags,
+            referrers,
+            self._rules,
+            self._locks,
+            self._in_thread,
         )
         uploads = Uploads(self._driver, layout, blobs, self._clock)
         return Repository(name, blobs, manifests, tags, uploads, referrers)

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from twisted.internet.interfaces import IReactorTime
+
 from txregistry.interfaces import IStorageDriver, PathNotFound
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
 from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.layout import RepositoryLayout
+from txregistry.registry.locks import Locks
+from txregistry.turns import Turns
 
 
 class Tags:
     """The tags of one repository."""
 
-    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
-        """Take the store and the repository's paths."""
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        layout: RepositoryLayout,
+        locks: Locks,
+        clock: IReactorTime,
+    ) -> None:
+        """Take the store, the repository's paths, the locks, and turns."""
         self._driver = driver
         self._layout = layout
+        self._locks = locks
+        self._clock = clock
 
     async def resolve(self, tag: Tag) -> Digest:
         """Return the digest of the manifest that a tag points to.
@@ -32,7 +44,10 @@ class Tags:
         return digest
 
     async def point(self, tag: Tag, digest: Digest) -> None:
-        """Make a tag point to a manifest, wherever it pointed before."""
+        """Make a tag point to a manifest, wherever it pointed before.
+
+        The caller holds the lock.
+        """
         index = self._layout.tag_index_link(tag, digest)
         await links.write(self._driver, index, digest)
         await links.write(self._driver, self._layout.tag_link(tag), digest)
@@ -43,13 +58,15 @@ class Tags:
         Raises:
             ManifestUnknown: There is no such tag.
         """
-        try:
-            await self._driver.delete(self._layout.tag_link(tag))
-        except PathNotFound:
-            detail = {"name": str(self._layout.name), "tag": str(tag)}
-            raise ManifestUnknown(detail) from None
-        with suppress(PathNotFound):  # drivers need not keep an empty folder
-            await self._driver.delete(self._layout.tag(tag))
+        async with self._locks.held(self._layout.name):
+            await self._remove(tag)
+
+    async def detach(self, tag: Tag, digest: Digest) -> None:
+        """Delete a tag if it points to a manifest. The caller holds the lock."""
+        current = await links.read(self._driver, self._layout.tag_link(tag))
+        if current == digest:
+            with suppress(ManifestUnknown):  # another process may be quicker
+                await self._remove(tag)
 
     async def page(self, after: str = "", limit: int | None = None) -> list[str]:
         """List tags, sorted by bytes (end-8a, end-8b).
@@ -62,9 +79,11 @@ class Tags:
             NameUnknown: There is no such repository.
         """
         found: list[str] = []
+        turns = Turns(self._clock)
         while limit is None or len(found) < limit:
             names = await self._names(after, limit)
             for name in names:
+                await turns.yield_if_due()
                 if await self._exists(name):
                     found.append(name)
             if limit is None or len(names) < limit:
@@ -78,12 +97,26 @@ class Tags:
             names = await self._driver.list_children(self._layout.tags)
         except PathNotFound:
             return []
-        tags = [Tag(name) for name in names]
-        return [
-            tag
-            for tag in tags
-            if await links.read(self._driver, self._layout.tag_link(tag)) == digest
-        ]
+        found = []
+        turns = Turns(self._clock)
+        for tag in map(Tag, names):
+            await turns.yield_if_due()
+            link = self._layout.tag_link(tag)
+            if await links.read(self._driver, link) == digest:
+                found.append(tag)
+        return found
+
+    async def _remove(self, tag: Tag) -> None:
+        link = self._layout.tag_link(tag)
+        try:
+            await self._driver.delete(link)
+        except PathNotFound:
+            detail = {"name": str(self._layout.name), "tag": str(tag)}
+            raise ManifestUnknown(detail) from None
+        if await links.read(self._driver, link) is not None:
+            return  # another process has pushed it anew
+        with suppress(PathNotFound):  # drivers need not keep an empty folder
+            await self._driver.delete(self._layout.tag(tag))
 
     async def _names(self, after: str, limit: int | None) -> list[str]:
         try:

@@ -24,6 +24,7 @@ from txregistry.interfaces import (
     IStorageDriver,
     PathBusy,
     PathNotFound,
+    StorageError,
 )
 from txregistry.oci.digest import CANONICAL, Digest
 from txregistry.oci.errors import (
@@ -197,23 +198,19 @@ class Uploads:
     async def _finish(
         self, paths: UploadLayout, writer: IFileWriter, digest: Digest, found: Digest
     ) -> Blob:
-        size = writer.size
+        size = int(writer.size)
         if found != digest:
             await writer.cancel()
             await self._drop(paths)
             raise DigestInvalid({"provided": str(digest), "computed": str(found)})
         data = blob_data(digest)
         try:
-            is_there = await self._has(data, size)
-            if not is_there:
-                await writer.commit()
+            # Also over what is there: whoever put it may not have made it durable, and
+            # a content that has rotten is healed by who pushes it again.
+            await writer.commit(data)
         except BaseException:
             await _abandon(writer)
             raise
-        if is_there:
-            await writer.close()
-        else:
-            await self._driver.move(paths.data, data)
         await self._blobs.link(digest)
         await self._drop(paths)
         return Blob(digest, data, size)
@@ -256,14 +253,17 @@ class Uploads:
             try:
                 await pump(source, Tee(writer, [running.update]))
             except BaseException:
-                await self._keep(paths, writer, running)
+                with contextlib.suppress(StorageError):
+                    await self._keep(paths, writer, running)
                 raise
         return running
 
     async def _keep(
         self, paths: UploadLayout, writer: IFileWriter, running: ResumableHash
     ) -> None:
+        # A state must not outlive the bytes that it stands for.
         if running.length == writer.size:
+            await writer.sync()
             await self._states(paths).save(running)
 
     async def _note(self, path: str, content: bytes) -> None:
@@ -286,12 +286,6 @@ class Uploads:
     async def _drop(self, paths: UploadLayout) -> None:
         with contextlib.suppress(PathNotFound):
             await self._driver.delete(paths.root)
-
-    async def _has(self, path: str, size: int) -> bool:
-        try:
-            return (await self._driver.stat(path)).size == size
-        except PathNotFound:
-            return False
 
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:

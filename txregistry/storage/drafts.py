@@ -71,15 +71,25 @@ class Draft:
         finally:
             self.close()
 
-    def publish(self) -> None:
+    def sync(self) -> None:
+        """Make durable what the file has so far."""
+        self._disk.sync_file(self._descriptors[0])
+
+    def publish(self, destination: str | None = None) -> None:
         """Make the file durable in its place. When it fails, the file stays open.
+
+        Args:
+            destination: Another place; it is moved there while it is locked.
 
         Raises:
             FileNotFoundError: Somebody else has removed it.
         """
-        self._disk.sync_file(self._descriptors[0])
-        self._settle_in()
-        self._disk.sync(os.path.dirname(self._place))
+        self.sync()
+        if destination is None:
+            self._settle_in()
+            self._disk.sync(os.path.dirname(self._place))
+        else:
+            self._settle_elsewhere(destination)
         self.close()
 
     def discard(self) -> None:
@@ -104,6 +114,12 @@ class Draft:
             self._written_at = self._place
         elif not self._is_at(self._place):
             raise FileNotFoundError(errno.ENOENT, "removed while it was written")
+
+    def _settle_elsewhere(self, destination: str) -> None:
+        if not self._is_at(self._written_at):
+            raise FileNotFoundError(errno.ENOENT, "removed while it was written")
+        self._disk.move(self._written_at, destination)
+        self._place = self._written_at = destination
 
     def _is_at(self, place: str) -> bool:
         return _is_open_at(self._descriptors[0], place)

@@ -133,7 +133,7 @@ class FilesystemDriver:
         require_path(path, NAME)
         with _translated(path, writing=True):
             draft = open_draft(self._disk, self._disk.place(path), append=append)
-        return FilesystemWriter(path, draft, self._in_thread)
+        return FilesystemWriter(path, draft, self._in_thread, self._disk.place)
 
     @deferred
     async def stat(self, path: str) -> FileStat:
@@ -213,10 +213,13 @@ class FilesystemWriter(WriterState):
     there is one call at a time.
     """
 
-    def __init__(self, path: str, draft: Draft, in_thread: InThread) -> None:
-        """Take the file's path, the open file, and threads."""
+    def __init__(
+        self, path: str, draft: Draft, in_thread: InThread, place: Callable[[str], str]
+    ) -> None:
+        """Take the file's path, the open file, threads, and where paths lie."""
         super().__init__(path, NAME)
         self._path = path
+        self._place = place
         self._draft = draft
         self._in_thread = in_thread
 
@@ -246,16 +249,24 @@ class FilesystemWriter(WriterState):
                 self._draft.keep()
 
     @deferred
-    async def commit(self) -> None:
+    async def sync(self) -> None:
+        """See IFileWriter."""
+        self._require_usable()
+        with _translated(self._path, writing=True):
+            await to_the_end(self._in_thread(self._draft.sync))
+
+    @deferred
+    async def commit(self, destination: str | None = None) -> None:
         """See IFileWriter. After a failure the writer can still be ended.
 
         Fails with ``PathNotFound`` if somebody else has removed the file.
         """
         self._require_usable()
+        place = self._place_of(destination)
         self._end()
         try:
             with _translated(self._path, writing=True):
-                await to_the_end(self._in_thread(self._draft.publish))
+                await to_the_end(self._in_thread(partial(self._draft.publish, place)))
         except StorageError:
             self._ended, self._broken = False, True
             raise
@@ -266,6 +277,12 @@ class FilesystemWriter(WriterState):
         if self._end():
             with _translated(self._path):
                 await to_the_end(self._in_thread(self._draft.discard))
+
+    def _place_of(self, destination: str | None) -> str | None:
+        if destination is None:
+            return None
+        require_path(destination, NAME)
+        return self._place(destination)
 
 
 @implementer(IStorageDriverFactory)

@@ -276,15 +276,25 @@ class MemoryWriter(WriterState):
             self._settle_in()
 
     @deferred
-    async def commit(self) -> None:
+    async def sync(self) -> None:
+        """See IFileWriter. Nothing here is more durable than it is."""
+        self._require_usable()
+
+    @deferred
+    async def commit(self, destination: str | None = None) -> None:
         """See IFileWriter.
 
         Fails with ``PathNotFound`` if somebody else has removed the file.
         """
         self._require_usable()
+        if destination is not None:
+            require_path(destination, NAME)
         self._end()
         self._release()
-        self._settle_in()
+        if destination is None or destination == self._path:
+            self._settle_in()
+        else:
+            self._settle_elsewhere(destination)
 
     @deferred
     async def cancel(self) -> None:
@@ -302,6 +312,14 @@ class MemoryWriter(WriterState):
             self._tree.put(self._path, self._written)
         elif not self._is_in_place():
             raise PathNotFound(self._path, NAME)
+
+    def _settle_elsewhere(self, destination: str) -> None:
+        in_place = self._written is self._replaced
+        if in_place and not self._is_in_place():
+            raise PathNotFound(self._path, NAME)
+        self._tree.put(destination, self._written)
+        if in_place:
+            self._tree.remove(self._path)
 
     def _is_in_place(self) -> bool:
         try:

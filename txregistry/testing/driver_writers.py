@@ -7,7 +7,13 @@ from itertools import pairwise
 
 from zope.interface.verify import verifyObject
 
-from txregistry.interfaces import IFileWriter, PathBusy, PathNotFound, StorageError
+from txregistry.interfaces import (
+    IFileWriter,
+    InvalidPath,
+    PathBusy,
+    PathNotFound,
+    StorageError,
+)
 from txregistry.streams import Tee, pump
 from txregistry.testing.driver_fixture import DriverFixture
 from txregistry.testing.streams import Digesting, Pattern
@@ -28,6 +34,46 @@ class WriterCases(DriverFixture):
             await self.write("/d/file", [content])
             self.assertEqual(content, await self.read("/d/file"))
             self.assertEqual(content, await self.driver.get_content("/d/file"))
+
+    async def test_sync(self) -> None:
+        """What was synced is there, and the writer goes on."""
+        writer = await self.write_some("/d/file", [b"abc"])
+        await writer.sync()
+        writer.write(b"def")
+        await writer.commit()
+        self.assertEqual(b"abcdef", await self.read("/d/file"))
+
+    async def test_commit_elsewhere(self) -> None:
+        """A file can be committed to another path, over what is there."""
+        for old in (None, b"old"):
+            if old is not None:
+                await self.driver.put_content("/e/there", old)
+            writer = await self.write_some("/d/file", [b"abc"])
+            await writer.commit("/e/there")
+            self.assertEqual(b"abc", await self.read("/e/there"))
+            await self.refusal(PathNotFound, self.driver.stat("/d/file"))
+
+    async def test_commit_elsewhere_keeps_others_out(self) -> None:
+        """Nobody who waits for the path gets to write into what was committed."""
+        if not self.exclusive_writers:
+            return
+        writer = await self.write_some("/d/file", [b"abc"])
+        committing = writer.commit("/e/there")
+        try:
+            late = await self.driver.open_writer("/d/file", append=True)
+        except (PathBusy, PathNotFound):
+            pass
+        else:
+            late.write(b"def")
+            await late.close()
+        await committing
+        self.assertEqual(b"abc", await self.read("/e/there"))
+
+    async def test_commit_elsewhere_invalid(self) -> None:
+        """A destination has to be a path; the writer can still be ended."""
+        writer = await self.write_some("/d/file", [b"abc"])
+        await self.refusal(InvalidPath, writer.commit("/e/../x"))
+        await writer.cancel()
 
     async def test_pieces(self) -> None:
         """Pieces of any size end up one behind another."""

@@ -15,6 +15,7 @@ the parts above make of it::
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from attrs import frozen
@@ -308,6 +309,7 @@ class _Writer:
         fault = self._faulty._next("write", self._path)
         if self._faulty.crashed:
             raise Crashed
+        self._faulty.volatile.add(self._path)
         torn = fault is not None and not fault.late
         self._inner.write(data[: len(data) // 2] if torn else data)
         if fault is not None:
@@ -324,9 +326,15 @@ class _Writer:
         self._faulty._note_ended(self)
 
     @deferred
-    async def commit(self) -> None:
+    async def sync(self) -> None:
         """See IFileWriter."""
-        await self._faulty._do("commit", self._path, self._commit)
+        await self._faulty._do("sync", self._path, self._sync)
+
+    @deferred
+    async def commit(self, destination: str | None = None) -> None:
+        """See IFileWriter."""
+        commit = partial(self._commit, destination)
+        await self._faulty._do("commit", self._path, commit)
 
     @deferred
     async def cancel(self) -> None:
@@ -344,8 +352,12 @@ class _Writer:
             self._faulty._note_ended(self)
             await self._inner.close()
 
-    async def _commit(self) -> None:
-        await self._inner.commit()
+    async def _sync(self) -> None:
+        await self._inner.sync()
+        self._faulty.volatile.discard(self._path)
+
+    async def _commit(self, destination: str | None) -> None:
+        await self._inner.commit(destination)
         self._faulty._note_ended(self)
         self._faulty.volatile.discard(self._path)
 

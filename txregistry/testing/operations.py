@@ -14,13 +14,14 @@ CHANGES: Final = frozenset(
         "open_writer",
         "write",
         "close",
+        "sync",
         "commit",
         "cancel",
         "move",
         "delete",
     }
 )
-"""The operations that change the store; four of them are a writer's."""
+"""The operations that change the store; five of them are a writer's."""
 
 READS: Final = frozenset(
     {

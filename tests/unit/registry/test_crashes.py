@@ -144,8 +144,8 @@ class CrashTests(StoreCase):
         self.assertEqual([], counting.still_open)
         self.survive(counting, power_cut=True)
         assert_done()
-        for number, late, power_cut in product(
-            range(1, changes + 1), (False, True), (False, True)
+        for number, late, lost in product(
+            range(1, changes + 1), (False, True), ("nothing", "files", "bytes")
         ):
             self.prepare()
             faulty = FaultyDriver(self.driver)
@@ -153,15 +153,17 @@ class CrashTests(StoreCase):
             self.use(faulty)
             running = Deferred.fromCoroutine(_run(action, self.repository))
             self.failureResultOf(running, Crashed)
-            self.survive(faulty, power_cut)
+            self.survive(faulty, lost != "nothing", zeroed=lost == "bytes")
             self.run_now(_run(action, self.repository))
             self.assert_whole()
             assert_done()
 
-    def survive(self, faulty: FaultyDriver, power_cut: bool) -> None:
+    def survive(
+        self, faulty: FaultyDriver, power_cut: bool, zeroed: bool = False
+    ) -> None:
         """Go on as a new process with what is left, and check that it is whole."""
         left = MemoryDriver(self.clock)
-        self.run_now(copy_survivors(faulty, left, power_cut=power_cut))
+        self.run_now(copy_survivors(faulty, left, power_cut=power_cut, zeroed=zeroed))
         self.use(left)
         self.assert_whole()
 

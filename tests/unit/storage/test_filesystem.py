@@ -247,8 +247,9 @@ class ErrorTests(FilesystemCase):
 
     def test_full_write(self) -> None:
         """A write that finds no room fails, and all after it; what is there stays."""
-        draft = FullDraft(Disk(self.root), f"{self.root}/d/new")
-        writer = FilesystemWriter("/d/new", draft, execute)
+        disk = Disk(self.root)
+        draft = FullDraft(disk, f"{self.root}/d/new")
+        writer = FilesystemWriter("/d/new", draft, execute, disk.place)
         self.assertRaises(StorageFull, writer.write, b"abc")
         self.assertRaises(StorageError, writer.write, b"def")
         self.failureResultOf(writer.commit(), StorageError)
