@@ -40,6 +40,7 @@ class Script:
             and the request; None: the answer.
         silent: Whether there is no answer to anything.
         refused: Whether nobody can connect.
+        unreachable: Whether nobody hears whether one can connect.
         tls_verifies: Whether the client trusts the server's certificate.
         asked: The requests, as text.
     """
@@ -50,6 +51,7 @@ class Script:
     written: Callable[[int, Any], bytes] | None = None
     silent: bool = False
     refused: bool = False
+    unreachable: bool = False
     tls_verifies: bool = True
     asked: list[str] = Factory(list)
 
@@ -85,6 +87,8 @@ class ScriptedServer:
         """See IStreamClientEndpoint."""
         if self.script.refused:
             return fail(ConnectionRefusedError())
+        if self.script.unreachable:
+            return Deferred()
         client = protocolFactory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 389))
         assert client is not None
         server = _Serving(self.script)

@@ -303,6 +303,15 @@ class ServerTests(LdapCase):
         self.server.pump()
         self.assertFalse(self.server.is_connected())
 
+    def test_unreachable(self) -> None:
+        """So is one that cannot be reached."""
+        self.script.unreachable = True
+        login = self.begin(self.checker())
+        with capturedLogs() as logs:
+            self.clock.advance(10)
+        self.failureResultOf(login, LoginDelayed)
+        self.assertEqual(1, len(logs))
+
     def test_lost(self) -> None:
         """When the connection is lost, the login is put off."""
         self.script.silent = True
