@@ -64,6 +64,7 @@ class RequestBody:
         self._write: Callable[[bytes], object] | None = None
         self._finished: Deferred[None] | None = None
         self._lost: Failure | None = None
+        self._paused = False
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """See IBodyProducer. Fails with ``BodyLost``, or what the consumer raised."""
@@ -78,17 +79,20 @@ class RequestBody:
             self._finish(None)
         elif self._finished is not None:
             self._wanted()
-            self._flow.resume_body()
+            if not self._paused:
+                self._flow.resume_body()
         return finished
 
     def pauseProducing(self) -> None:
         """See IPushProducer."""
         if not self.complete:
+            self._paused = True
             self._flow.pause_body()
 
     def resumeProducing(self) -> None:
         """See IPushProducer."""
         if not self.complete:
+            self._paused = False
             self._flow.resume_body()
 
     def stopProducing(self) -> None:

@@ -75,6 +75,7 @@ class RegistryChannel(HTTPChannel):
         self._linger: IDelayedCall | None = None
         self._lingered = 0
         self._held = False
+        self._unsent_before = 0
 
     def callLater(
         self, delay: float, call: Callable[..., object], *arguments: object
@@ -91,15 +92,14 @@ class RegistryChannel(HTTPChannel):
             if self._lingered > LINGER_BYTES:
                 self._end_lingering()
             return
-        if self._deadline is None and not self.requests and not self._held:
-            if data.startswith(TLS_HANDSHAKE):
-                # docker, podman and skopeo try TLS first, and wait for the answer
-                self._refuse(BadRequest(message="this port does not speak TLS"))
-                return
-            self._deadline = self.callLater(
-                self._limits.header_timeout, self._headers_late
-            )
+        fresh = self.line_mode and not self.requests and not self._buffer
+        if fresh and data.startswith(TLS_HANDSHAKE):
+            # docker, podman and skopeo try TLS first, and wait for the answer
+            self._refuse(BadRequest(message="this port does not speak TLS"))
+            return
         super().dataReceived(data)
+        if self.line_mode and (self.requests or self._buffer):
+            self._expect_header()
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of the header."""
@@ -114,6 +114,7 @@ class RegistryChannel(HTTPChannel):
             self._due = False
             request = self.requests[-1]
             self._handlingRequest = True
+            self.setTimeout(None)  # until the body is wanted: now it is we who work
             request.requestReceived(self._command, self._path, self._version)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -157,6 +158,13 @@ class RegistryChannel(HTTPChannel):
         if version == b"HTTP/1.1" and not closes(request.requestHeaders):
             return not self.site.draining
         return False
+
+    def _expect_header(self) -> None:
+        over = self._refused or self._gone or self.transport.disconnecting
+        if self._deadline is None and not over:
+            self._deadline = self.callLater(
+                self._limits.header_timeout, self._headers_late
+            )
 
     def _headers_late(self) -> None:
         self._deadline = None
@@ -261,12 +269,29 @@ class RegistryChannel(HTTPChannel):
         self._handlingRequest = False
         self._networkProducer.resumeProducing()
         self.setTimeout(self._limits.idle_timeout)
+        self._unsent_before = _unsent(self.transport)
         waiting, self._dataBuffer = self._dataBuffer, []
         self.setLineMode(b"".join(waiting))
 
     def timeoutConnection(self) -> None:
-        """Cut a connection on which nothing moves."""
-        self.transport.abortConnection()
+        """End a connection on which nothing moves.
+
+        The end of an answer that looks sent may be on its way for long: it waits in the
+        kernel's buffer until the client takes it.
+        """
+        before, self._unsent_before = self._unsent_before, _unsent(self.transport)
+        if 0 < self._unsent_before < before:
+            self.setTimeout(self._limits.idle_timeout)
+        elif self.requests or self._unsent_before:
+            self.transport.abortConnection()
+        else:
+            self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """See ITransport. A client that does not read what is left is cut off."""
+        self.setTimeout(None)
+        super().loseConnection()
+        self._watch_answer()
 
     def pauseProducing(self) -> None:
         """See IPushProducer: the client does not read as fast as it is sent to."""
@@ -283,7 +308,7 @@ class RegistryChannel(HTTPChannel):
             self._go_on()
 
     def _watch_answer(self) -> None:
-        if self._stall is None:
+        if self._stall is None and not self._gone:
             self._stall = self.callLater(
                 self._limits.idle_timeout, self._check_answer, _unsent(self.transport)
             )
@@ -355,6 +380,7 @@ class RegistryChannel(HTTPChannel):
         self._linger = None
         self._refused = True
         self.transport.loseConnection()
+        self._watch_answer()
 
 
 def _unsent(transport: Any) -> int:

@@ -174,3 +174,22 @@ class BodyTests(SynchronousTestCase):
         self.body.ended()
         self.body.lost("gone")
         self.successResultOf(self.body.startProducing(self.sink))
+
+    def test_paused_early(self) -> None:
+        """A sink that is full with what came before it was started is not overrun."""
+        self.body.data_received(b"01")
+        body, taken = self.body, self.sink
+
+        class Full(Collector):
+            """Takes one piece and has enough."""
+
+            def write(self, data: bytes) -> None:
+                """See IConsumer."""
+                taken.write(data)
+                body.pauseProducing()
+
+        self.body.startProducing(Full(10))
+        self.assertEqual((b"01", 1), (self.sink.content(), self.wanted))
+        self.assertFalse(self.valve.open)
+        self.body.resumeProducing()
+        self.assertTrue(self.valve.open)
