@@ -88,14 +88,14 @@ class RegistryService(Service):
         self._drain_timeout = drain_timeout
         self._greeting = greeting
         self._reloads = reloads
-        self._listening: list[Deferred[IListeningPort]] = []
-        self._ports: list[IListeningPort] = []
+        self._listening: dict[Listener, Deferred[IListeningPort]] = {}
+        self._ports: dict[Listener, IListeningPort] = {}
         self._hurry: Deferred[None] = Deferred()
 
     def privilegedStartService(self) -> None:
         """Bind the ports, which may need rights that the process gives up next."""
         super().privilegedStartService()
-        self._listen()
+        self._listen(was_opened=False)
 
     def startService(self) -> None:
         """Open the store and serve."""
@@ -123,41 +123,52 @@ class RegistryService(Service):
             except Exception:  # the others shall have their turn
                 _log.failure("cannot reload")
 
-    def _listen(self) -> None:
+    def _listen(self, was_opened: bool) -> None:
         for listener in self._listeners:
-            listening = listener.endpoint.listen(self._site)
-            self._listening.append(listening)
-            listening.addCallback(self._bound)
+            if listener.was_opened == was_opened and listener not in self._listening:
+                listening = listener.endpoint.listen(self._site)
+                self._listening[listener] = listening
 
-    def _bound(self, port: IListeningPort) -> IListeningPort:
-        self._ports.append(port)
-        return port
+    async def _await_ports(self) -> None:
+        error: Exception | None = None
+        for listener, listening in self._listening.items():
+            if listener not in self._ports:
+                try:
+                    self._ports[listener] = await listening
+                except Exception as failed:  # endpoints fail as they like
+                    error = error or failed
+        if error is not None:
+            raise error
 
     async def _start(self) -> None:
         try:
-            if not self._listening:
-                self._listen()
-            ports = [await listening for listening in self._listening]
+            self._listen(was_opened=False)
+            await self._await_ports()
             self._site.resource = await self._open_routes()
+            # Whoever waits there has made the service manager start us, and is served.
+            self._listen(was_opened=True)
+            await self._await_ports()
         except Exception as error:  # whatever it is, nothing works without it
             self.failure = error
             _log.error("cannot start: {error}", error=error)
             self._reactor.callWhenRunning(self._reactor.stop)
             return
-        self._greet([port.getHost() for port in ports])
+        self._greet()
 
-    def _greet(self, addresses: Sequence[Any]) -> None:
-        pairs = zip(self._listeners, addresses, strict=True)
-        shown = [listener.shown(address) for listener, address in pairs]
+    def _greet(self) -> None:
+        addresses: dict[Listener, Any] = {
+            listener: self._ports[listener].getHost() for listener in self._listeners
+        }
+        shown = [listener.shown(address) for listener, address in addresses.items()]
         _log.info(self._greeting, address=", ".join(shown))
-        for address in addresses:
+        for address in addresses.values():
             if getattr(address, "host", None) in _REACHED_AS_LOCALHOST:
                 port = address.port
                 _log.info("push to it: docker push localhost:{port}/NAME", port=port)
                 break
 
     async def _stop(self) -> None:
-        await gatherResults([_stop_listening(port) for port in self._ports])
+        await gatherResults([_stop_listening(port) for port in self._ports.values()])
         _log.info("stopping; waiting for running requests")
         drained = self._site.drain()
         timer = self._reactor.callLater(self._drain_timeout, self.hurry)
@@ -363,16 +374,17 @@ def _listeners(
 def _listener(
     place: Place, reactor: Any, contexts: ReloadingContextFactory | None
 ) -> Listener:
-    endpoint = _endpoint(place, reactor)
-    if kind_of(place.endpoint) in ("ssl", "tls"):
+    endpoint, kind = _endpoint(place, reactor), kind_of(place.endpoint)
+    was_opened = kind == "systemd"
+    if kind in ("ssl", "tls"):
         if place.tls:
             raise InvalidOption("tls", "is spoken by the endpoint itself; take it out")
         return Listener(endpoint, speaks_tls=True)
     if place.tls and contexts is None:
         raise InvalidOption("tls", "needs http.tls.certificate")
     if contexts is None or place.tls is False:
-        return Listener(endpoint)
-    return Listener(TLSEndpoint(endpoint, contexts, reactor), speaks_tls=True)
+        return Listener(endpoint, False, was_opened)
+    return Listener(TLSEndpoint(endpoint, contexts, reactor), True, was_opened)
 
 
 def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import capturedLogs
 
 from tests.certificates import Authority
@@ -125,6 +126,28 @@ class ListeningTests(ServiceCase):
         self.assertIn("CN=second", [event.get("subject") for event in events])
 
 
+class NotingEndpoint(Endpoint):
+    """An endpoint that notes whether it was asked to listen.
+
+    Attributes:
+        asked: Whether it was.
+    """
+
+    asked = False
+
+    def __init__(self) -> None:
+        """Be ready to listen."""
+        super().__init__(succeed(Port()))
+
+    def listen(
+        self,
+        protocolFactory: IProtocolFactory,  # noqa: N803 - Twisted's
+    ) -> Deferred[IListeningPort]:
+        """See IStreamServerEndpoint."""
+        self.asked = True
+        return super().listen(protocolFactory)
+
+
 class SeveralTests(ServiceCase):
     """Several ports at once."""
 
@@ -162,6 +185,33 @@ class SeveralTests(ServiceCase):
         self.assertIs(error, service.failure)
         self.successResultOf(service.stopService())
         self.assertEqual([False, False], [port.listening for port in ports])
+
+    def test_two_taken(self) -> None:
+        """If two cannot be had, the first is named, and no error is left over."""
+        errors = [CannotListenError("", port, OSError("in use")) for port in (1, 2)]
+        service = self.service(*map(fail, errors))
+        service.privilegedStartService()
+        service.startService()
+        self.assertIs(errors[0], service.failure)
+
+    def test_opened_before(self) -> None:
+        """Where clients wait already, they are let in when the store is open."""
+        opening: Deferred[Any] = Deferred()
+        before, other = NotingEndpoint(), NotingEndpoint()
+        _, resource = make_echo()
+        service = RegistryService(
+            RegistrySite(resource, self.reactor, Limits(), "test", access_log=False),
+            [Listener(before, was_opened=True), Listener(other)],
+            lambda: opening,
+            self.reactor,
+            30.0,
+            "",
+        )
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual((False, True), (before.asked, other.asked))
+        opening.callback(resource)
+        self.assertEqual((True, True), (before.asked, other.asked))
 
     def test_reloads(self) -> None:
         """What fails to reload does not keep the others from it."""

@@ -45,10 +45,12 @@ class Listener:
     Attributes:
         endpoint: Listens there.
         speaks_tls: Whether it speaks TLS.
+        was_opened: Whether somebody else has opened it, where clients may wait already.
     """
 
     endpoint: IStreamServerEndpoint
     speaks_tls: bool = False
+    was_opened: bool = False
 
     def shown(self, address: IAddress) -> str:
         """Return where it is, as people read it.
@@ -105,7 +107,7 @@ class UnixPort(unix.Port):
     """A port that listens on a Unix socket, and leaves other processes' ones alone.
 
     Twisted's also removes what lies at the path in the end if it is another socket by
-    then, or the service manager's own.
+    then, or the service manager's own; and shuts that one down for everybody.
     """
 
     def __init__(
@@ -192,6 +194,7 @@ class SystemdEndpoint:
         port: Any = UnixPort._fromListeningDescriptor(
             self._reactor, endpoint.fileno, factory
         )
+        port._shouldShutdown = False
         with suppress(OSError):
             # Twisted sets the mode; this one is the service manager's business.
             port.mode = stat.S_IMODE(os.stat(port._path).st_mode)

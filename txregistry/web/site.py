@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
-from zope.interface import implementer_only
 
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.limits import Limits
@@ -19,8 +18,6 @@ from txregistry.web.request import RegistryRequest
 _log = Logger(namespace="txregistry.access")
 
 
-# Twisted's site also tells TLS which protocols it knows, HTTP/2 among them.
-@implementer_only(IProtocolFactory)
 class RegistrySite(Site):
     """The factory of connections to the registry.
 
@@ -51,6 +48,10 @@ class RegistrySite(Site):
 
     def startFactory(self) -> None:
         """See IProtocolFactory; Twisted's own keeps a clock for its access log."""
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - Twisted's
+        """See IProtocolNegotiationFactory; Twisted's own also knows HTTP/2."""
+        return [b"http/1.1"]
 
     def stopFactory(self) -> None:
         """See IProtocolFactory."""

@@ -109,7 +109,7 @@ class TLSConnection(BufferingTLSTransport):
         error = self._reason.value if self._reason is not None else None
         if isinstance(error, SSL.Error) and not self._plain:
             _log.info(
-                "{peer} and we do not come to terms about TLS: {problem}",
+                "TLS with {peer} failed: {problem}",
                 peer=getattr(self.getPeer(), "host", "unix"),
                 problem=reason_of(error),
             )
@@ -154,6 +154,9 @@ class TLSFactory(TLSMemoryBIOFactory):
         """
         super().__init__(contexts, False, wrapped, clock)
         self.clock = clock
+
+    def _applyProtocolNegotiation(self, connection: SSL.Connection) -> None:  # noqa: N802
+        """Do nothing: Twisted 24.7 would change the context, which others use too."""
 
 
 @implementer(IStreamServerEndpoint)

@@ -272,9 +272,7 @@ class ProblemTests(ConfigTestCase):
 
     def test_protection(self) -> None:
         """What would protect is refused from the environment as well."""
-        for name, key in (
-            ("PROXY_REMOTEURL", "https://a.example"),
-        ):
+        for name, key in (("PROXY_REMOTEURL", "https://a.example"),):
             line = self.refuse(GOOD, {f"REGISTRY_{name}": key})
             self.assertIn(f"environment variable REGISTRY_{name}: ", line)
             self.assertIn("refusing to start without it", line)

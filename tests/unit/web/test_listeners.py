@@ -172,7 +172,7 @@ class UnixTests(SynchronousTestCase):
         self.assertTrue(os.path.exists(self.path))
 
     def test_handed_over(self) -> None:
-        """One that was handed over keeps its mode, and stays in the end."""
+        """One that was handed over keeps its mode, and stays open in the end."""
         other = self.open_socket()
         os.chmod(self.path, 0o640)
         handed = os.dup(other.fileno())
@@ -181,4 +181,5 @@ class UnixTests(SynchronousTestCase):
         port = self.successResultOf(endpoint.listen(Factory()))
         self.assertEqual(0o640, stat.S_IMODE(os.stat(self.path).st_mode))
         self.close(port)
-        self.assertTrue(os.path.exists(self.path))
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,28 @@ from tests.unit.web.tls_case import Client, TLSCase, client_context
 from txregistry.interfaces import InvalidOption
 from txregistry.web.ciphers import DEFAULT, Ciphers
 from txregistry.web.tls_context import TLSContext
+
+# What is left in OpenSSL of the names that the Go registry knows, old and new.
+SUITES: Mapping[str, str] = {
+    **{name: name for name in DEFAULT.tls13},
+    **{
+        f"TLS_ECDHE_{key}_WITH_{iana}": f"ECDHE-{key}-{openssl}"
+        for key in ("ECDSA", "RSA")
+        for iana, openssl in (
+            ("AES_128_GCM_SHA256", "AES128-GCM-SHA256"),
+            ("AES_256_GCM_SHA384", "AES256-GCM-SHA384"),
+            ("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305"),
+            ("AES_128_CBC_SHA256", "AES128-SHA256"),
+            ("AES_128_CBC_SHA", "AES128-SHA"),
+            ("AES_256_CBC_SHA", "AES256-SHA"),
+        )
+    },
+    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256": "AES128-SHA256",
+    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
+}
 
 
 class CiphersTests(TLSCase):
@@ -252,6 +275,16 @@ class OfferTests(TLSCase):
         for cipher in ("AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA"):
             context = client_context(SSL.TLS1_2_VERSION, f"{cipher}:@SECLEVEL=0")
             self.no_terms({}, context)
+
+    def test_each_cipher(self) -> None:
+        """Every suite that can be named is the one that is spoken, and no other is."""
+        issued = {kind: self.authority.issue(kind=kind) for kind in ("ec", "rsa")}
+        for name, openssl in SUITES.items():
+            kind = "ec" if "ECDSA" in name or name in DEFAULT.tls13 else "rsa"
+            self.write(issued[kind])
+            newest = 0 if name in DEFAULT.tls13 else SSL.TLS1_2_VERSION
+            options = {"cipher_suites": (name,)}
+            self.assertEqual(openssl, self.speak(options, client_context(newest))[1])
 
     def test_our_preference(self) -> None:
         """The server's order counts, not the client's."""
