@@ -16,8 +16,10 @@ TRIAL := -b -m twisted.trial
 CONFIG ?=
 
 # What the tests in tests/real need, as commands and as Debian names them.
-CLIENTS := dockerd docker skopeo podman buildah containerd ctr docker-registry
-PACKAGES := docker.io skopeo podman buildah containerd docker-registry
+CLIENTS := dockerd docker skopeo podman buildah containerd ctr docker-registry \
+	curl openssl /usr/sbin/slapd ldapadd
+PACKAGES := docker.io skopeo podman buildah containerd docker-registry \
+	curl openssl slapd ldap-utils
 
 # Compat mode puts the checkout on the path, which is where twistd looks for plugins;
 # the default editable mode hides twisted/plugins from it.

@@ -74,6 +74,7 @@ setup(
         "console_scripts": ["txregistry = txregistry.cli:main"],
         "txregistry.checkers": [
             "htpasswd = txregistry.auth.passwords:factory",
+            "ldap = txregistry.auth.ldap_options:factory",
         ],
         "txregistry.storage": [
             "filesystem = txregistry.storage.filesystem:factory",

@@ -18,11 +18,11 @@ from txregistry.auth.htpasswd import Htpasswd, parse_htpasswd
 from txregistry.auth.loading import ICheckerFactory
 from txregistry.auth.options import Options
 from txregistry.auth.remembering import LIFETIME, Remembered
-from txregistry.auth.threads import InThread, in_threads_of
 from txregistry.auth.verifying import Verifying
 from txregistry.auth.watched import BrokenFile, WatchedFile
 from txregistry.deferreds import deferred
 from txregistry.interfaces import InvalidOption
+from txregistry.threads import InThread, in_threads_of
 
 _log = Logger()
 

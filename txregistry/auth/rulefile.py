@@ -10,9 +10,9 @@ import yaml
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.auth.rules import Rules, parse_rules
-from txregistry.auth.threads import InThread
 from txregistry.auth.watched import BrokenFile, WatchedFile
 from txregistry.interfaces import InvalidOption
+from txregistry.threads import InThread
 
 
 def open_rule_file(

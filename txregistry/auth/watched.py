@@ -14,8 +14,8 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from txregistry.auth.threads import InThread
 from txregistry.deferreds import deferred, shielded
+from txregistry.threads import InThread
 
 _log = Logger()
 

@@ -1,4 +1,4 @@
-"""Tests of txregistry.auth.threads."""
+"""Tests of txregistry.threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from threading import get_ident
 
 from twisted.trial.unittest import TestCase
 
-from txregistry.auth.threads import in_threads_of
+from txregistry.threads import in_threads_of
 
 
 class InThreadsOfTests(TestCase):

@@ -12,8 +12,8 @@ from twisted.logger import LogLevel, capturedLogs
 
 from tests.unit.auth.doubles import Threads
 from tests.unit.auth.files import FileTestCase, long_after
-from txregistry.auth.threads import InThread
 from txregistry.auth.watched import LARGEST, BrokenFile, WatchedFile
+from txregistry.threads import InThread
 
 BROKEN: Final = b"broken"
 

@@ -1,0 +1,1 @@
+Clients can be let in by TLS certificates, by passwords (htpasswd, LDAP, or any checker of twisted.cred) and by tokens, of somebody else's service or of txregistry's own; access rules say who may do what on which repositories.
