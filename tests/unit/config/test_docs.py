@@ -34,9 +34,7 @@ class PageTests(ConfigTestCase):
     def test_no_other_keys(self) -> None:
         """Every row of a table is a key that is acted on."""
         acted = {
-            _named(key)
-            for key, status in leaves(Settings)
-            if status is Status.ACTED_ON
+            _named(key) for key, status in leaves(Settings) if status is Status.ACTED_ON
         }
         rows = re.findall(r"^\| (?:\+ )?`([a-z0-9.<>]+)`(?:<br>| \|)", self.text, re.M)
         self.assertEqual(sorted(acted), sorted(rows))
