@@ -179,6 +179,12 @@ class Unsupported(RegistryError):
     code, status, message = "UNSUPPORTED", 405, "the operation is unsupported"
 
 
+class TooManyTags(Unsupported):
+    """A push by digest has more ``tag`` parameters than are taken (end-7b)."""
+
+    status, message = 414, "too many tag parameters"
+
+
 class UnsupportedMediaType(Unsupported):
     """A body comes in a media type that the endpoint does not take."""
 

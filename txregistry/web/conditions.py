@@ -33,11 +33,35 @@ def matches(headers: Sequence[str], digest: Digest, *, weakly: bool = True) -> b
     return False
 
 
-def require_match(headers: Sequence[str], digest: Digest) -> None:
+def require_match(headers: Sequence[str], digest: Digest | None) -> None:
     """Check the lines of ``If-Match``, if there are any.
+
+    Args:
+        headers: The header's lines.
+        digest: The content's; None: there is none.
 
     Raises:
         PreconditionFailed: They name other contents.
     """
-    if headers and not matches(headers, digest, weakly=False):
+    if not headers:
+        return
+    if digest is None:
+        raise PreconditionFailed(message="there is no such content")
+    if not matches(headers, digest, weakly=False):
         raise PreconditionFailed({"digest": str(digest)})
+
+
+def require_no_match(headers: Sequence[str], digest: Digest | None) -> None:
+    """Check the lines of ``If-None-Match`` of a request that changes something.
+
+    Args:
+        headers: The header's lines.
+        digest: The content's; None: there is none.
+
+    Raises:
+        PreconditionFailed: They name the content, or any, and there is one.
+    """
+    if digest is not None and matches(headers, digest):
+        raise PreconditionFailed(
+            {"digest": str(digest)}, message="the content is there already"
+        )

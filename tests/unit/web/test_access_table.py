@@ -33,7 +33,7 @@ KNOWN: Final = "reader writer deleter admin stranger"
 READERS: Final = "reader writer deleter admin"
 
 BLOB: Final = "/v2/<loose:name>/blobs/<digest>"
-MANIFEST: Final = "/v2/<loose:name>/manifests/<reference>"
+MANIFEST: Final = "/v2/<loose:name>/manifests/<tag_or_digest>"
 UPLOADS: Final = "/v2/<loose:name>/blobs/uploads"
 UPLOAD: Final = "/v2/<loose:name>/blobs/uploads/<session_id>"
 
@@ -76,6 +76,11 @@ CONTENT = b"a layer"
 DIGEST = Digest.of(CONTENT)
 
 
+def _nowhere(_request: object) -> str:
+    """Return the address of each client."""
+    return "127.0.0.1"
+
+
 class _AnyToken:
     """A token service that gives everybody the same."""
 
@@ -107,8 +112,9 @@ class TableCase(SynchronousTestCase):
             BearerToken,
             lambda _request: None,
             lambda _request: "http://registry.test",
+            _nowhere,
         )
-        self.token = TokenRoutes(_AnyToken(), "/auth/token", "registry")
+        self.token = TokenRoutes(_AnyToken(), "/auth/token", "registry", _nowhere)
         self.all_routes = [*self.open.routes, self.token]
         self.resource = make_resource(self.all_routes, Frame(), self.gate)
 
@@ -133,7 +139,7 @@ class TableCase(SynchronousTestCase):
     def use(self, role: str, method: str, path: str, name: str = NAME) -> Answer:
         """Use an endpoint as somebody, in a way that is good if it is allowed."""
         digest = self.manifest if "referrers" in path else DIGEST
-        parts = {"<loose:name>": name, "<digest>": digest, "<reference>": "latest"}
+        parts = {"<loose:name>": name, "<digest>": digest, "<tag_or_digest>": "latest"}
         for part, value in parts.items():
             path = path.replace(part, str(value))
         body, content_type = _BODIES.get(method, (None, None))

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.oci.digest import Digest
-from txregistry.web.conditions import PreconditionFailed, matches, require_match
+from txregistry.web.conditions import (
+    PreconditionFailed,
+    matches,
+    require_match,
+    require_no_match,
+)
 
 DIGEST, OTHER = Digest.of(b"1"), Digest.of(b"2")
 
@@ -65,3 +70,27 @@ class RequireMatchTests(SynchronousTestCase):
             self.assertEqual(
                 (412, {"digest": str(DIGEST)}), (error.status, error.detail)
             )
+
+    def test_nothing_there(self) -> None:
+        """Where there is no content nothing is met, not even the asterisk."""
+        for header in ("*", f'"{DIGEST}"'):
+            with self.assertRaises(PreconditionFailed):
+                require_match([header], None)
+        require_match([], None)
+
+
+class RequireNoMatchTests(SynchronousTestCase):
+    """If-None-Match of a request that changes something."""
+
+    def test_nothing_there(self) -> None:
+        """It is met where there is no content."""
+        for headers in (["*"], [f'"{DIGEST}"'], []):
+            require_no_match(headers, None)
+
+    def test_something_there(self) -> None:
+        """It is not met by the content that it names, or by any if it names all."""
+        for header in ("*", f'"{DIGEST}"', f'W/"{DIGEST}"'):
+            with self.assertRaises(PreconditionFailed):
+                require_no_match([header], DIGEST)
+        require_no_match([f'"{OTHER}"'], DIGEST)
+        require_no_match([], DIGEST)

@@ -69,7 +69,7 @@ class BlobRoutes:
         repository = self._registry.repository(Name.parse(name))
         parsed = Digest.parse(digest)
         if not self._can_delete:
-            raise Unsupported()
+            raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS"})
         await repository.blobs.unlink(parsed)
         send_nothing(request, 202)
 
@@ -92,7 +92,7 @@ class BlobRoutes:
         elif wanted is None:
             await send_body(request, 200, await blobs.open(blob), headers)
         else:
-            headers["Content-Range"] = f"bytes {wanted.first}-{wanted.last}/{blob.size}"
+            headers["Content-Range"] = wanted.content_range(blob.size)
             source = await blobs.open(blob, wanted.first, wanted.length)
             await send_body(request, 206, source, headers)
 

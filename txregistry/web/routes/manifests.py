@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from txregistry.oci.accept import Accepted
 from txregistry.oci.digest import Digest
@@ -10,17 +10,22 @@ from txregistry.oci.errors import (
     BadRequest,
     ManifestTooLarge,
     ManifestUnknown,
+    TooManyTags,
     Unsupported,
 )
 from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX
 from txregistry.oci.names import Name, Tag, parse_tag_or_digest
+from txregistry.registry.manifests import Manifests
 from txregistry.registry.repository import Registry
 from txregistry.streams import Collector, TooLong, pump
 from txregistry.web.answers import send_bytes, send_nothing
-from txregistry.web.conditions import matches, require_match
+from txregistry.web.conditions import matches, require_match, require_no_match
 from txregistry.web.endpoints import DELETE, PULL, PUSH, Endpoint
 from txregistry.web.urls import Urls
+
+# Each tag is a file that has to be durable. The spec has a registry take ten at least.
+MOST_TAGS: Final = 100
 
 
 class ManifestRoutes:
@@ -44,22 +49,22 @@ class ManifestRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         """See Routes."""
-        path = "/v2/<loose:name>/manifests/<reference>"
+        path = "/v2/<loose:name>/manifests/<tag_or_digest>"
         return [
             Endpoint("manifest", "GET", path, self.get, PULL),
             Endpoint("manifest", "PUT", path, self.put, PUSH),
             Endpoint("manifest", "DELETE", path, self.delete, DELETE),
         ]
 
-    async def get(self, request: Any, name: str, reference: str) -> None:
+    async def get(self, request: Any, name: str, tag_or_digest: str) -> None:
         """end-3: pull a manifest, or ask about it."""
         manifests = self._registry.repository(Name.parse(name)).manifests
-        tag_or_digest = parse_tag_or_digest(reference)
-        digest = await manifests.resolve(tag_or_digest)
+        asked = parse_tag_or_digest(tag_or_digest)
+        digest = await manifests.resolve(asked)
         manifest = await manifests.get(digest)
         accepted = Accepted.parse(request.headers("accept"))
         if not _is_accepted(accepted, manifest.media_type):
-            by_tag = isinstance(tag_or_digest, Tag)
+            by_tag = isinstance(asked, Tag)
             digest = _substitute(manifest, accepted, by_tag) or digest
             manifest = await manifests.get(digest)
         headers = {
@@ -73,21 +78,22 @@ class ManifestRoutes:
         else:
             send_bytes(request, 200, manifest.content, headers)
 
-    async def put(self, request: Any, name: str, reference: str) -> None:
+    async def put(self, request: Any, name: str, tag_or_digest: str) -> None:
         """end-7a, end-7b: push a manifest by tag, or by digest with tags."""
         parsed = Name.parse(name)
-        tag_or_digest = parse_tag_or_digest(reference)
-        tags = [Tag.parse(text) for text in request.parameters("tag")]
+        target = parse_tag_or_digest(tag_or_digest)
+        tags = _tags(request)
         manifests = self._registry.repository(parsed).manifests
         content = await self._receive(request)
         manifest = await manifests.parse(content, _media_type(request))
-        if isinstance(tag_or_digest, Tag):
+        if isinstance(target, Tag):
             digest = Digest.of(manifest.content)
             if tags:
                 raise BadRequest(message="tag parameters need a digest in the path")
-            tags = [tag_or_digest]
+            tags = [target]
         else:
-            digest = tag_or_digest
+            digest = target
+        await _check_conditions(request, manifests, target)
         await manifests.put(manifest, digest, tags)
         headers = {
             "Location": self._urls.manifest(request, parsed, digest),
@@ -95,20 +101,21 @@ class ManifestRoutes:
         }
         if manifest.subject is not None:
             headers["OCI-Subject"] = str(manifest.subject.digest)
-        if isinstance(tag_or_digest, Digest) and tags:
+        if isinstance(target, Digest) and tags:
             headers["OCI-Tag"] = ", ".join(map(str, tags))
         send_nothing(request, 201, headers)
 
-    async def delete(self, request: Any, name: str, reference: str) -> None:
+    async def delete(self, request: Any, name: str, tag_or_digest: str) -> None:
         """end-9: delete a manifest, or a tag."""
         repository = self._registry.repository(Name.parse(name))
-        tag_or_digest = parse_tag_or_digest(reference)
+        target = parse_tag_or_digest(tag_or_digest)
         if not self._can_delete:
-            raise Unsupported()
-        if isinstance(tag_or_digest, Tag):
-            await repository.tags.delete(tag_or_digest)
+            raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS, PUT"})
+        await _check_conditions(request, repository.manifests, target)
+        if isinstance(target, Tag):
+            await repository.tags.delete(target)
         else:
-            await repository.manifests.delete(tag_or_digest)
+            await repository.manifests.delete(target)
         send_nothing(request, 202)
 
     async def _receive(self, request: Any) -> bytes:
@@ -121,6 +128,47 @@ class ManifestRoutes:
         except TooLong:
             raise ManifestTooLarge({"limit": self._max_size}) from None
         return collector.content()
+
+
+def _tags(request: Any) -> list[Tag]:
+    """Return the tags that a push by digest asks for (end-7b).
+
+    Raises:
+        TooManyTags: They are more than ``MOST_TAGS``.
+        TagInvalid: One of them is none.
+    """
+    texts = request.parameters("tag")
+    if len(texts) > MOST_TAGS:
+        message = f"more than {MOST_TAGS} tag parameters"
+        raise TooManyTags({"limit": MOST_TAGS}, message=message)
+    return [Tag.parse(text) for text in texts]
+
+
+async def _check_conditions(
+    request: Any, manifests: Manifests, target: Tag | Digest
+) -> None:
+    """Check that what is to be changed is what the client means (RFC 9110, 13.1).
+
+    Raises:
+        PreconditionFailed: It is not.
+    """
+    if_match = request.headers("if-match")
+    if_none_match = request.headers("if-none-match")
+    if if_match or if_none_match:
+        digest = await _current(manifests, target)
+        if digest is None and request.method == b"DELETE":
+            return  # without the conditions it would be a 404, and so it is with them
+        require_match(if_match, digest)
+        require_no_match(if_none_match, digest)
+
+
+async def _current(manifests: Manifests, target: Tag | Digest) -> Digest | None:
+    """Return the digest of the manifest that there is now; None: there is none."""
+    try:
+        digest = await manifests.resolve(target)
+    except ManifestUnknown:
+        return None
+    return digest if await manifests.holds(digest) else None
 
 
 def _media_type(request: Any) -> str | None:

@@ -351,7 +351,9 @@ class DeleteTests(BlobCase):
     def test_disabled(self) -> None:
         """Where clients may not delete they are told so."""
         self.registry = MemoryRegistry(driver=self.registry.driver, can_delete=False)
-        self.assertEqual((405, "UNSUPPORTED"), self.refused("DELETE", self.target))
+        answer = self.ask("DELETE", self.target)
+        self.assert_refused(answer, 405, "UNSUPPORTED")
+        self.assertEqual("GET, HEAD, OPTIONS", answer.header("allow"))
         self.assertEqual(200, self.ask("GET", self.target).status)
 
     def test_pushed_again(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.unit.web.case import head
 from tests.unit.web.routes.manifest_case import (
     ManifestCase,
     child,
@@ -23,6 +24,7 @@ from txregistry.oci.mediatypes import (
 from txregistry.registry.layout import blob_data
 from txregistry.registry.rules import ManifestRules
 from txregistry.testing.registry import MemoryRegistry
+from txregistry.web.routes.manifests import MOST_TAGS
 
 
 class PushTests(ManifestCase):
@@ -144,6 +146,17 @@ class TagParametersTests(ManifestCase):
         self.assertEqual(", ".join(tags), answer.header("oci-tag"))
         for tag in tags:
             self.assertEqual(content, self.pull(tag).body)
+
+    def test_too_many(self) -> None:
+        """More than a hundred are refused before the body comes."""
+        digest = Digest.of(self.image())
+        for count, status in ((MOST_TAGS, 100), (MOST_TAGS + 1, 414)):
+            query = "&".join(f"tag=t{number}" for number in range(count))
+            wire = self.registry.connect()
+            headers = {"Content-Length": "100", "Expect": "100-continue"}
+            wire.send(head("PUT", f"{target(digest)}?{query}", headers))
+            first = wire.transport.value().split(b" ", 2)[1]
+            self.assertEqual(status, int(first))
 
     def test_by_tag(self) -> None:
         """Further tags need a digest in the path."""

@@ -98,6 +98,7 @@ class DeleteTests(ManifestCase):
         """Where clients may not delete they are told so, of tags and of digests."""
         self.registry = MemoryRegistry(driver=self.registry.driver, can_delete=False)
         for reference in ("v1", "nope", self.digest):
-            refused = self.refused("DELETE", target(reference))
-            self.assertEqual((405, "UNSUPPORTED"), refused)
+            answer = self.ask("DELETE", target(reference))
+            self.assert_refused(answer, 405, "UNSUPPORTED")
+            self.assertEqual("GET, HEAD, OPTIONS, PUT", answer.header("allow"))
         self.assertEqual(self.content, self.pull("v1").body)
