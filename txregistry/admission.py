@@ -7,7 +7,7 @@ in, so only with tokens can it pull as nobody and push as somebody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,8 +33,9 @@ from txregistry.auth.token_service import TokenService
 from txregistry.auth.tokenkey import TokenKey
 from txregistry.auth.tokens import TokenAuthenticator, TokenVerifier
 from txregistry.auth.watched import BrokenFile
-from txregistry.config import Settings
+from txregistry.config import Settings, TrustedProxies
 from txregistry.interfaces import IAccessPolicy, IAuthenticator, InvalidOption
+from txregistry.oci.forwarded import client
 from txregistry.threads import in_threads_of
 from txregistry.web.endpoints import Routes
 from txregistry.web.gate import Admission, Gate, OpenGate
@@ -79,7 +80,8 @@ def make_admission(
     if controller is None and rules is None:
         return Admitted(OpenGate())
     prefix = settings.http.prefix
-    joining = _Joining(reactor, urls, prefix, rules, makes_files)
+    address = _client_address(settings.http.trustforwarded)
+    joining = _Joining(reactor, urls, address, prefix, rules, makes_files)
     key = "auth" if controller is None else f"auth.{controller}"
     try:
         return joining.join(controller, settings.auth.parameters)
@@ -132,6 +134,7 @@ class _Joining:
     Attributes:
         reactor: Gives time, threads and connections.
         urls: Knows what clients call the registry.
+        address: Returns the IP address of a request's client.
         prefix: What stands before ``v2/`` in paths.
         rules: The access rules; None: there are none.
         makes_files: Whether files that are missing are made.
@@ -139,6 +142,7 @@ class _Joining:
 
     reactor: Any
     urls: Urls
+    address: Callable[[Any], str]
     prefix: str
     rules: IAccessPolicy | None
     makes_files: bool
@@ -240,7 +244,8 @@ class _Joining:
             autoredirectpath=path,
         )
         gate = self._gate([bearer, users])
-        return Admitted(gate, [TokenRoutes(tokens, TOKEN_PATH, _REALM)])
+        routes = TokenRoutes(tokens, TOKEN_PATH, _REALM, self.address)
+        return Admitted(gate, [routes])
 
     def _users(self, realm: str, checker: ICredentialsChecker) -> IAuthenticator:
         basic = BasicAuthenticator(realm, checker)
@@ -254,6 +259,7 @@ class _Joining:
             BearerToken,
             _certificate,
             self.urls.origin,
+            self.address,
         )
 
     def _key(self, path: str) -> TokenKey:
@@ -261,6 +267,23 @@ class _Joining:
         if not self.makes_files and not Path(path).exists():
             return TokenKey.make(_NAME, now)
         return key_in_file(path, _NAME, now)
+
+
+def _client_address(proxies: TrustedProxies) -> Callable[[Any], str]:
+    """Return what tells the IP address of a request's client.
+
+    Where everybody is trusted, nobody is here: else each guess at a password could
+    come from another address.
+    """
+
+    def trusts(peer: str) -> bool:
+        return not proxies.everyone and peer in proxies
+
+    def address(request: Any) -> str:
+        peer = request.getClientAddress().host
+        return client(request.headers("x-forwarded-for"), peer, trusts)
+
+    return address
 
 
 def _certificate(request: Any) -> ClientCertificate | None:

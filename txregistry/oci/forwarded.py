@@ -1,9 +1,13 @@
-"""Forwarded headers: what a client called us, as proxies report it (RFC 7239)."""
+"""Forwarded headers: what a client called us, and who it is, as proxies report it.
+
+See RFC 7239; ``X-Forwarded-*`` are older, and in wider use.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Final
 
 # Lenient as the Go registry is: blanks are let stand around the signs.
@@ -43,6 +47,27 @@ def origin(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
         _scheme(headers.get("x-forwarded-proto", "").partition(",")[0]),
         _host(headers.get("x-forwarded-host", "").partition(",")[0]),
     )
+
+
+def client(reported: Sequence[str], peer: str, trusts: Callable[[str], bool]) -> str:
+    """Return the address of a client behind proxies.
+
+    It is the nearest one that is no proxy of ours: what stands before it anybody can
+    have written. ``Forwarded`` is not looked at: few proxies replace what a client
+    has put there.
+
+    Args:
+        reported: The values of ``X-Forwarded-For``.
+        peer: The address that the connection comes from.
+        trusts: Says of an address whether it is a proxy's of ours.
+    """
+    addresses = ",".join(reported).split(",")
+    while addresses and trusts(peer):
+        try:
+            peer = str(ip_address(addresses.pop().strip()))
+        except ValueError:
+            break
+    return peer
 
 
 def _first_element(forwarded: str) -> dict[str, str]:

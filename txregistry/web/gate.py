@@ -89,6 +89,7 @@ class Gate:
         bearer: Callable[[str], object],
         certificate: Callable[[Any], object | None],
         origin: Callable[[Any], str],
+        address: Callable[[Any], str],
     ) -> None:
         """Prepare.
 
@@ -99,12 +100,14 @@ class Gate:
             certificate: Makes credentials of a request's client certificate; None: it
                 has none.
             origin: Returns scheme and host as the client of a request knows them.
+            address: Returns the IP address of a request's client.
         """
         self._authenticators = authenticators
         self._policy = policy
         self._bearer = bearer
         self._certificate = certificate
         self._origin = origin
+        self._address = address
 
     async def admit(self, request: Any, accesses: Sequence[Access]) -> Caller:
         """See Admission.
@@ -135,7 +138,7 @@ class Gate:
 
     async def _identify(self, request: Any) -> Identity:
         credentials = self._credentials(request)
-        address = request.getClientAddress().host
+        address = self._address(request)
         for authenticator in self._authenticators:
             identity = await authenticator.authenticate(credentials, address)
             if identity is not None:

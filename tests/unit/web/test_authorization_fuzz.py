@@ -48,6 +48,7 @@ def _registry() -> MemoryRegistry:
         BearerToken,
         lambda _request: None,
         lambda _request: "http://registry.test",
+        lambda _request: "127.0.0.1",
     )
     pushing = MemoryRegistry(clock=clock)
     pushing.push_image("a", "latest")

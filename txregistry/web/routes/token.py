@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
@@ -42,17 +42,25 @@ class TokenService(Protocol):
 class TokenRoutes:
     """The endpoints of the token service."""
 
-    def __init__(self, service: TokenService, path: str, realm: str) -> None:
+    def __init__(
+        self,
+        service: TokenService,
+        path: str,
+        realm: str,
+        address: Callable[[Any], str],
+    ) -> None:
         """Prepare.
 
         Args:
             service: Gives out tokens.
             path: Where, ``/auth/token``.
             realm: What a client without a right password is told to log in to.
+            address: Returns the IP address of a request's client.
         """
         self._service = service
         self._path = path
         self._realm = realm
+        self._address = address
 
     def endpoints(self) -> list[Endpoint]:
         """See Routes."""
@@ -65,7 +73,7 @@ class TokenRoutes:
         """Give out a token for a password in the header, or for nothing."""
         names = [name.decode("latin-1") for name in request.args if name.isascii()]
         query = {name: request.parameters(name) for name in names}
-        address = request.getClientAddress().host
+        address = self._address(request)
         try:
             credentials = password_credentials(request)
             answer = await self._service.get(credentials, address, query)
@@ -79,7 +87,7 @@ class TokenRoutes:
         if content_type.strip().lower() != _FORM:
             raise UnsupportedMediaType(content_type, message=f"send {_FORM}")
         form = await _read_form(request)
-        address = request.getClientAddress().host
+        address = self._address(request)
         try:
             answer = await self._service.post(address, form)
         except LoginFailed as error:
