@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
-from twisted.web.iweb import UNKNOWN_LENGTH
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 
 from txregistry.oci.access import repository_accesses
 from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
@@ -25,6 +25,7 @@ from txregistry.registry.uploads import Upload
 from txregistry.web.answers import send_nothing
 from txregistry.web.endpoints import PULL, PUSH, Endpoint
 from txregistry.web.gate import Caller
+from txregistry.web.promises import PromisedBody
 from txregistry.web.push_location import PushLocations
 from txregistry.web.urls import Urls
 
@@ -84,15 +85,13 @@ class UploadRoutes:
         repository = self._registry.repository(Name.parse(name))
         _require_bytes(request)
         upload = await self._find(request, repository, session_id)
-        promised = self._check_range(request, repository, upload)
+        source = self._source(request, repository, upload)
         try:
-            after = await repository.uploads.append(upload, request.body)
-        except RangeInvalid as error:
+            after = await repository.uploads.append(upload, source)
+        except (RangeInvalid, SizeInvalid) as error:
             upload = await repository.uploads.find(session_id)
             error.headers.update(self._position(request, repository, upload))
             raise
-        if promised is not None and after.offset - upload.offset != promised:
-            raise SizeInvalid({"received": after.offset - upload.offset})
         send_nothing(request, 202, self._position(request, repository, after))
 
     async def commit(self, request: Any, name: str, session_id: str) -> None:
@@ -102,11 +101,11 @@ class UploadRoutes:
         digest = _digest(request, "digest")
         if digest is None:
             raise DigestInvalid(message="the digest parameter is missing")
-        self._check_range(request, repository, upload)
-        source = None if request.body.length == 0 else request.body
+        source = self._source(request, repository, upload)
+        rest = None if source.length == 0 else source
         try:
-            await repository.uploads.commit(upload, digest, source)
-        except RangeInvalid as error:
+            await repository.uploads.commit(upload, digest, rest)
+        except (RangeInvalid, SizeInvalid) as error:
             upload = await repository.uploads.find(session_id)
             error.headers.update(self._position(request, repository, upload))
             raise
@@ -168,20 +167,29 @@ class UploadRoutes:
             raise self._elsewhere(request, repository, upload)
         return upload
 
-    def _check_range(
+    def _source(
         self, request: Any, repository: Repository, upload: Upload
-    ) -> int | None:
-        """Check the Content-Range; return how many bytes it promises, if any."""
+    ) -> IBodyProducer:
+        """Return the body, which has to keep what the Content-Range promises, if any.
+
+        Raises:
+            RangeInvalid: The range does not begin where the session stands.
+            SizeInvalid: The body is known to have another length.
+        """
+        body: IBodyProducer = request.body
         header = request.header("content-range")
         if header is None:
-            return None
+            return body
         content_range = ContentRange.parse(header)
         if content_range.first != upload.offset:
             raise self._elsewhere(request, repository, upload)
-        promised = content_range.last - content_range.first + 1
-        if request.body.length not in (UNKNOWN_LENGTH, promised):
-            raise SizeInvalid({"promised": promised})
-        return promised
+        promised = content_range.length
+        if body.length == UNKNOWN_LENGTH:
+            return PromisedBody(body, promised)
+        if body.length != promised:
+            headers = self._position(request, repository, upload)
+            raise SizeInvalid({"promised": promised}, headers=headers)
+        return body
 
     def _elsewhere(
         self, request: Any, repository: Repository, upload: Upload

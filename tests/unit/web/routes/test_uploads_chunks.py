@@ -99,17 +99,24 @@ class AppendTests(UploadCase):
         for content_range in ("0-8", "0-10", "0-0"):
             answer = self.append(location, CONTENT, content_range)
             self.assert_refused(answer, 400, "SIZE_INVALID")
+            self.assertEqual("0-0", answer.header("range"))
+            location = place(answer)
         self.assert_stands(location, 0)
 
     def test_chunked_wrong_length(self) -> None:
-        """A chunked body other than its Content-Range says is SIZE_INVALID."""
+        """A chunked body other than its Content-Range says is SIZE_INVALID.
+
+        The answer says where the session stands with what came.
+        """
         location = self.start()
         for content_range, first in (("0-3", 0), ("10-30", 10)):
             headers = {"Content-Range": content_range}
             answer = self.ask_chunked("PATCH", location, [CONTENT], headers)
             error = self.assert_refused(answer, 400, "SIZE_INVALID")
             self.assertEqual({"received": 10}, error["detail"])
-            location = self.assert_stands(location, first + 10)
+            self.assertEqual(f"0-{first + 9}", answer.header("range"))
+            location = place(answer)
+            self.assert_stands(location, first + 10)
 
     def test_chunked_right_length(self) -> None:
         """A chunked body that is as its Content-Range says is taken."""
@@ -197,6 +204,26 @@ class CommitTests(UploadCase):
         answer = self.commit(location, DIGEST, CONTENT, "0-8")
         self.assert_refused(answer, 400, "SIZE_INVALID")
         self.assert_stands(location, 0)
+
+    def test_last_chunked_wrong_length(self) -> None:
+        """So is a chunked one; no blob comes of it, and the session goes on."""
+        for content_range in ("0-8", "0-99"):
+            location = self.start()
+            headers = {"Content-Range": content_range}
+            target = f"{location}&digest={DIGEST}"
+            answer = self.ask_chunked("PUT", target, [CONTENT], headers)
+            self.assert_refused(answer, 400, "SIZE_INVALID")
+            self.assertEqual("0-9", answer.header("range"))
+            self.assertEqual(404, self.ask("GET", f"/v2/a/b/blobs/{DIGEST}").status)
+        self.assertEqual(201, self.commit(place(answer)).status)
+        self.assert_pullable()
+
+    def test_last_chunked_right_length(self) -> None:
+        """A chunked last chunk that is as it says ends the session."""
+        target = f"{self.start()}&digest={DIGEST}"
+        headers = {"Content-Range": "0-9"}
+        answer = self.ask_chunked("PUT", target, [CONTENT], headers)
+        self.assertEqual(201, answer.status)
 
     def test_empty(self) -> None:
         """A blob of no bytes is one."""
