@@ -23,6 +23,7 @@ from tests.real.registries import Registry
 from tests.real.skopeo import Skopeo
 from tests.real.wire import connected, unverified
 
+_PAGE = Path(__file__).parents[2] / "docs" / "tls.md"
 _AGREED = re.compile(r"^New, (\S+), Cipher is (\S+)$", re.MULTILINE)
 _OPENSSL_NAMES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -231,6 +232,28 @@ class ClientCertificateTests(TLSCase):
         self.assertIn("did not return a certificate", registry.log())
         good = self.authority.issue("alice", is_client=True)
         self.assertEqual("200", self.curl(registry, *self.shown(good)))
+
+
+class PageTests(TLSCase):
+    """docs/tls.md."""
+
+    def test_own_authority(self) -> None:
+        """The page's lines make an authority, and what registry and client need."""
+        [lines] = re.findall(
+            r"^```sh\n(openssl.*?)^```", _PAGE.read_text(), re.M | re.S
+        )
+        run("sh", "-e", "-c", lines, cwd=self.where)
+        self.ca = str(self.where / "ca.crt")
+        certificate, key = self.where / "registry.crt", self.where / "registry.key"
+        tls = {"certificate": str(certificate), "key": str(key), "clientcas": [self.ca]}
+        registry = ClosedRegistry(self.folder(), http={"tls": tls})
+        self.server(registry).start()
+        self.assertEqual("000", self.curl(registry))
+        shown = (
+            *("--cert", self.where / "client.cert"),
+            *("--key", self.where / "client.key"),
+        )
+        self.assertEqual("200", self.curl(registry, *shown))
 
 
 class PushTests(TLSCase):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from tests.unit.config.cases import GOOD, ConfigTestCase
 from txregistry.config.addresses import Address, FileMode, SocketPath
 from txregistry.config.sections.http import HTTP
@@ -78,6 +81,20 @@ class PlacesTests(ConfigTestCase):
             line = self.refuse(f"{GOOD}http:\n  {text}\n")
             self.assertTrue(line.startswith(f"config.yml:4: http.{key}: "), line)
             self.assertIn(problem, line)
+
+
+class PageTests(ConfigTestCase):
+    """docs/tls.md."""
+
+    def test_examples(self) -> None:
+        """Every example of a configuration loads without a warning."""
+        page = Path(__file__).parents[3] / "docs" / "tls.md"
+        examples = re.findall(
+            r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S
+        )
+        self.assertEqual(3, len(examples))
+        for example in examples:
+            self.assertEqual((), self.load(example).warnings)
 
 
 class TLSTests(ConfigTestCase):

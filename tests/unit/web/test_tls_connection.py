@@ -139,14 +139,15 @@ class PlainTests(TLSCase):
     """A client that speaks plain HTTP to a port with TLS."""
 
     def knock(self, data: bytes) -> tuple[Any, Socket]:
-        """Send the first bytes of a connection; return the server's end."""
+        """Send the first bytes of a connection, if any; return the server's end."""
         server = self.factory(self.contexts()).buildProtocol(
             IPv4Address("TCP", "127.0.0.1", 54321)
         )
         socket = Socket()
         assert server is not None
         server.makeConnection(socket)
-        server.dataReceived(data)
+        if data:
+            server.dataReceived(data)
         self.clock.advance(0)
         return server, socket
 
@@ -177,6 +178,20 @@ class PlainTests(TLSCase):
         _, socket = self.knock(b"\x00\x01\x02\x03\x04\x05")
         self.assertTrue(socket.disconnecting)
         self.assertNotIn(b"HTTP", socket.value())
+
+    def test_silent(self) -> None:
+        """A client that never begins is cut off when its time is over."""
+        _, socket = self.knock(b"\x16")
+        self.clock.advance(Limits().idle_timeout)
+        self.assertTrue(socket.disconnected)
+
+    def test_gone(self) -> None:
+        """A client that only looks whether somebody listens leaves no line in a log."""
+        server, _ = self.knock(b"")
+        with capturedLogs() as events:
+            server.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual([], events)
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_in_pieces(self) -> None:
         """A client that speaks TLS may send its first record byte by byte."""
