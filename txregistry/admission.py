@@ -105,7 +105,7 @@ def find_rules(settings: Settings) -> Rules | None:
             raise settings.error("access.file", str(error.strerror)) from None
         except BrokenFile as error:
             raise settings.error("access.file", str(error)) from None
-    if not settings.access.rules:
+    if settings.access.rules is None:
         return None
     try:
         return parse_rules(list(settings.access.rules))
@@ -116,7 +116,7 @@ def find_rules(settings: Settings) -> Rules | None:
 def _rules(settings: Settings, reactor: Any) -> IAccessPolicy | None:
     access = settings.access
     if access.file:
-        if access.rules:
+        if access.rules is not None:
             raise settings.error("access", "has both rules and a file with rules")
         try:
             file = open_rule_file(access.file, in_threads_of(reactor), reactor)

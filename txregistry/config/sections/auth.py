@@ -45,9 +45,10 @@ class Access(Section):
     """``access``.
 
     Attributes:
-        rules: The rules, not checked; the first that matches decides.
+        rules: The rules, not checked; the first that matches decides. None: there are
+            no rules; empty: nobody may do anything.
         file: A file with the rules instead, read anew when it changes; empty: none.
     """
 
-    rules: tuple[Parameters, ...] = ()
+    rules: tuple[Parameters, ...] | None = None
     file: str = ""

@@ -161,7 +161,7 @@ class HashTests(InterruptedCase):
     def names_before_pull(self) -> list[str]:
         """Return what was asked of the driver until the blob was pulled."""
         names = [operation.name for operation in self.faulty.operations]
-        return names[: names.index("move")]
+        return names[: names.index("commit")]
 
 
 class TwoWritersTests(InterruptedCase):
@@ -239,9 +239,9 @@ class TwoWritersTests(InterruptedCase):
             self.ask("GET", f"/v2/a/b/blobs/{DIGEST}"), 404, "BLOB_UNKNOWN"
         )
 
-    def test_cancelled_before_move(self) -> None:
+    def test_cancelled_before_commit(self) -> None:
         """So it is when all bytes are there and only their place is not."""
-        self.faulty.hang(on("move"))
+        self.faulty.hang(on("commit"))
         wire = self.registry.connect()
         target = f"{self.location}&digest={DIGEST}"
         wire.send(head("PUT", target, {"Content-Length": "10"}) + CONTENT)
