@@ -15,10 +15,16 @@ import termios
 from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
+from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
 from txregistry.web.answers import raw_answer
@@ -49,6 +55,7 @@ LINGER_BYTES: Final = 64 * 1024 * 1024
 TLS_HANDSHAKE: Final = b"\x16"
 
 
+@implementer(IHalfCloseableProtocol)
 class RegistryChannel(HTTPChannel):
     """One connection of a client."""
 
@@ -56,6 +63,7 @@ class RegistryChannel(HTTPChannel):
 
     transport: Any
     site: Any
+    requestFactory: Any  # noqa: N815 - Twisted's
 
     def __init__(self, clock: IReactorTime, limits: Limits) -> None:
         """Take where time is from, and the limits."""
@@ -75,6 +83,7 @@ class RegistryChannel(HTTPChannel):
         self._linger: IDelayedCall | None = None
         self._lingered = 0
         self._held = False
+        self._heard_all = False
         self._unsent_before = 0
 
     def callLater(
@@ -148,6 +157,11 @@ class RegistryChannel(HTTPChannel):
             return
         self.persistent = self.checkPersistence(request, self._version)
         request.gotLength(self.length)
+        request.expects_continue = (
+            self._version == b"HTTP/1.1"  # RFC 9110, 10.1.1: older ones know no 100
+            and self.length != 0
+            and request.requestHeaders.hasHeader(b"expect")
+        )
         request.body = RequestBody(self.length, self, self._body_wanted)
         self._due = self.length != 0
 
@@ -189,15 +203,23 @@ class RegistryChannel(HTTPChannel):
             if sum(map(len, self._dataBuffer)) > READ_AHEAD:
                 self._networkProducer.pauseProducing()
             return
+        request = self.requests[0]
         try:
             self._transferDecoder.dataReceived(data)
         except _MalformedChunkedDataError:
-            self._body_malformed()
+            request.deliver_body()
+            if self._linger is None:
+                self._body_malformed()
+        else:
+            request.deliver_body()
 
     def allContentReceived(self) -> None:
         """Note that the body is complete."""
         if self._refused:
             return
+        self.requests[-1].deliver_body()
+        if self._linger is not None:
+            return  # its last bytes were refused, and the connection ends
         self._networkProducer.resumeProducing()  # to notice when the client goes away
         super().allContentReceived()
         if self._answered is not None:
@@ -227,10 +249,10 @@ class RegistryChannel(HTTPChannel):
 
     def _body_malformed(self) -> None:
         request = self.requests[0]
+        request.silence()
         if request.startedWriting:
             self.transport.abortConnection()
         else:
-            request.silence()
             self._refuse(BadRequest(message="malformed chunked body"))
         request.body.lost("malformed chunked body")
 
@@ -272,6 +294,8 @@ class RegistryChannel(HTTPChannel):
         self._unsent_before = _unsent(self.transport)
         waiting, self._dataBuffer = self._dataBuffer, []
         self.setLineMode(b"".join(waiting))
+        if self._heard_all and not self._handlingRequest and not self._busyReceiving:
+            self.loseConnection()
 
     def timeoutConnection(self) -> None:
         """End a connection on which nothing moves.
@@ -289,6 +313,7 @@ class RegistryChannel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """See ITransport. A client that does not read what is left is cut off."""
+        self._cancel_deadline()
         self.setTimeout(None)
         super().loseConnection()
         self._watch_answer()
@@ -326,8 +351,24 @@ class RegistryChannel(HTTPChannel):
         """Take no further request; close now, or when the running one is answered."""
         self.persistent = False
         if not self.requests:
-            self._cancel_deadline()
             self.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """See IHalfCloseableProtocol: the client sends no more, but may listen yet.
+
+        Whether it does is seen when it is written to; that a body stays without its end
+        is certain.
+        """
+        self._heard_all = True
+        if self._linger is not None:
+            self._end_lingering()
+        elif not self._handlingRequest or any(each.finished for each in self.requests):
+            self.loseConnection()
+        elif any(not each.body.complete for each in self.requests):
+            self.transport.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """See IHalfCloseableProtocol: we have said all."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See IProtocol."""
@@ -349,8 +390,12 @@ class RegistryChannel(HTTPChannel):
         self._refused = True
         self._cancel_deadline()
         self.setTimeout(None)
+        answer = raw_answer(error)
+        request = self.requests[-1] if self.requests else self.requestFactory(self)
+        line = [getattr(self, part, b"-") for part in ("_command", "_path", "_version")]
+        request.refused(line, error.status, len(answer.partition(b"\r\n\r\n")[2]))
         self.requests.clear()
-        self.transport.write(raw_answer(error))
+        self.transport.write(answer)
         self._begin_lingering()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's

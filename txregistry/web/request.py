@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -20,6 +21,10 @@ from txregistry.web.body import RequestBody
 from txregistry.web.gate import Anybody, Caller
 
 _log = Logger()
+
+# The status in the log of a request whose client did not wait for the answer's end:
+# nginx's, and the Go registry's.
+CLIENT_LEFT: Final = 499
 
 
 @implementer(IAddress)
@@ -55,14 +60,24 @@ class RegistryRequest(Request):
     _dispatched = False
     _silenced = False
 
+    def __init__(self, channel: Any, queued: object = False) -> None:
+        """See Request."""
+        super().__init__(channel, queued)
+        self._pieces: list[bytes] = []
+
     def gotLength(self, length: int | None) -> None:
         """Note that the headers are complete; no temporary file is made."""
         self.content = BytesIO()
-        self.expects_continue = self.requestHeaders.hasHeader(b"expect") and length != 0
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take bytes of the body as they arrive."""
-        self.body.data_received(data)
+        """Take a piece of the body; ``deliver_body`` hands on what came together."""
+        self._pieces.append(data)
+
+    def deliver_body(self) -> None:
+        """Hand on the body's bytes, however small the pieces that they came in."""
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self.body.data_received(b"".join(pieces))
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Run the request; called again when its body is complete."""
@@ -86,9 +101,14 @@ class RegistryRequest(Request):
             self.prepath = []
             self.postpath = [s.encode() for s in self.text_path[1:].split("/")]
             self.site.resource.render(self)
-        except BadRequest:
-            send_failure(self, Failure())
-            self.finish()
+        except Exception:
+            failure = Failure()
+            if self.finished:
+                text = "{method} {path} failed after its answer"
+                _log.failure(text, failure, method=self.method, path=self.path)
+            else:
+                send_failure(self, failure)
+                self.finish()
 
     def getRequestHostname(self) -> bytes:
         """Return what the router is told of the host: nothing that a client says.
@@ -167,6 +187,26 @@ class RegistryRequest(Request):
         if not self._silenced and not self._disconnected:
             self._silenced = True
             self.channel.transport.abortConnection()
+
+    def refused(self, line: Sequence[bytes], status: int, size: int) -> None:
+        """Note that the connection has answered in place of the request.
+
+        Args:
+            line: Method, target and version, as far as they are known.
+            status: The HTTP status.
+            size: The answer's body in bytes.
+        """
+        self.method, self.uri, self.clientproto = line
+        self.code, self.sentLength = status, size
+        self.channel.site.log(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See Request. What was not answered to its end goes to the log, too."""
+        if self._dispatched and not self.finished:
+            if not (self._silenced and self.startedWriting):
+                self.code = CLIENT_LEFT
+            self.channel.site.log(self)
+        super().connectionLost(reason)
 
     def silence(self) -> None:
         """Write nothing more: the connection has answered for the request."""

@@ -76,6 +76,114 @@ class AccessLogTests(SiteCase):
         self.assertTrue(line.endswith(r'"a\x22 200 0 \x22\xff"'))
 
 
+class UnansweredTests(SiteCase):
+    """A line for what did not come to its end, too."""
+
+    def statuses(self) -> list[str]:
+        """Return the statuses and sizes in the log."""
+        return [" ".join(line.split('"')[2].split()) for line in self.lines()]
+
+    def test_mid_body(self) -> None:
+        """A client that leaves with its body unsent is a 499."""
+        channel, _ = self.connect()
+        channel.dataReceived(
+            b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"
+        )
+        channel.connectionLost()
+        self.assertEqual(['192.0.2.7 "PUT /echo HTTP/1.1" 499 0 "-"'], self.lines())
+
+    def test_mid_answer(self) -> None:
+        """So is one that leaves before its answer's end."""
+        channel, _ = self.connect()
+        channel.dataReceived(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        channel.connectionLost()
+        self.assertEqual(["499 0"], self.statuses())
+
+    def test_our_fault(self) -> None:
+        """An answer that we cut short has the status that was sent."""
+        channel, _ = self.connect()
+        channel.dataReceived(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
+        channel.connectionLost()
+        self.assertEqual(["200 4"], self.statuses())
+
+    def test_answered(self) -> None:
+        """What was answered is one line, though the client leaves amid its body."""
+        channel, _ = self.connect()
+        channel.dataReceived(
+            b"PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        )
+        channel.connectionLost()
+        self.assertEqual(["404 0"], self.statuses())
+
+    def test_refused(self) -> None:
+        """Refusals of what is no request are there, with what is known of it."""
+        long = b"x" * 20_000
+        for data, line in (
+            (b"GET / HTTP/1.1\r\nUser-Agent: a\r\n\r\n", "GET / HTTP/1.1 400 a"),
+            (b"\x01\r\n", "- - - 400 -"),
+            (b"GET /" + long, "- - - 414 -"),
+            (b"GET / HTTP/1.1\r\nX: " + long, "GET / HTTP/1.1 431 -"),
+            (b"\x16\x03\x01", "- - - 400 -"),
+        ):
+            channel, transport = self.connect()
+            channel.dataReceived(data)
+            channel.connectionLost()
+            body = transport.value().partition(b"\r\n\r\n")[2]
+            logged = self.lines()[-1]
+            _, request, result, agent, _ = logged.split('"')
+            status, size = result.split()
+            self.assertEqual(line, f"{request} {status} {agent}")
+            self.assertEqual(len(body), int(size))
+        self.assertEqual(5, len(self.lines()))
+
+    def test_late_header(self) -> None:
+        """So are headers that came too late."""
+        channel, _ = self.connect()
+        channel.dataReceived(b"GET /a HTTP/1.1\r\nHo")
+        self.clock.advance(Limits().header_timeout)
+        (line,) = self.lines()
+        self.assertIn('"GET /a HTTP/1.1" 408 ', line)
+
+    def test_bad_chunk(self) -> None:
+        """A request with a broken body is one line."""
+        channel, _ = self.connect()
+        channel.dataReceived(
+            b"PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"xyz\r\n"
+        )
+        channel.connectionLost()
+        (line,) = self.lines()
+        self.assertIn('"PUT /echo HTTP/1.1" 400 ', line)
+
+    def test_no_request(self) -> None:
+        """A client that leaves without a request is none."""
+        channel, _ = self.connect()
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHo")
+        channel.connectionLost()
+        self.assertEqual([], self.lines())
+
+
+class SecretTests(SiteCase):
+    """What a reader of the log could use."""
+
+    def test_state(self) -> None:
+        """The state of an upload is masked, however its name is written."""
+        targets = {
+            "/x?_state=abc": "/x?_state=***",
+            "/x?a=b&_state=abc&digest=c": "/x?a=b&_state=***&digest=c",
+            "/x?%5Fst%61te=abc": "/x?_state=***",
+            "/x?a;_state=abc;_state=d": "/x?a;_state=***;_state=***",
+            "/x?my_state=abc&a": "/x?my_state=abc&a",
+            "/_state=abc": "/_state=abc",
+        }
+        channel, _ = self.connect()
+        for target in targets:
+            channel.dataReceived(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        logged = [line.split(" ")[2] for line in self.lines()]
+        self.assertEqual(list(targets.values()), logged)
+
+
 class SilentTests(SiteCase):
     """Without an access log."""
 
@@ -85,6 +193,8 @@ class SilentTests(SiteCase):
         """Nothing is written."""
         channel, _ = self.connect()
         channel.dataReceived(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        channel.dataReceived(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        channel.connectionLost()
         self.assertEqual([], self.lines())
 
 
