@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from txregistry import __version__
 from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
-from txregistry.interfaces import InvalidOption, IStorageDriver
+from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
@@ -276,7 +276,10 @@ async def _routes(
     http, storage = settings.http, settings.storage
     can_delete = storage.delete.enabled
     if http.secret is None:
-        secret = await shared_secret(driver)
+        try:
+            secret = await shared_secret(driver)
+        except StorageError as error:
+            raise StorageError(f"{_store(settings)}: {error}") from error
     else:
         secret = http.secret.encode()
     max_size = settings.validation.manifests.maxsize
@@ -397,7 +400,11 @@ def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:
 
 
 def _greeting(settings: Settings) -> str:
-    driver = settings.storage.driver
-    where = settings.storage.parameters.get("rootdirectory", "")
-    kept = f"{driver} {where}".strip().replace("{", "{{").replace("}", "}}")
+    kept = _store(settings).replace("{", "{{").replace("}", "}}")
     return f"{SERVER_NAME} serves on {{address}}, storage {kept}"
+
+
+def _store(settings: Settings) -> str:
+    """Return what content is kept with, and where, for a person."""
+    where = settings.storage.parameters.get("rootdirectory", "")
+    return f"{settings.storage.driver} {where}".strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.unit.reactor import QuietReactor
 from tests.unit.service_case import ServiceCase, push
 from txregistry.oci.digest import Digest
@@ -42,6 +44,17 @@ class SettingsTests(ServiceCase):
         visitor = self.serve("http: {relativeurls: true}")
         answer = visitor.ask("POST", "/v2/a/blobs/uploads/")
         self.assertIn(b"\r\nLocation: /v2/a/blobs/uploads/", answer)
+
+    def test_store_unusable(self) -> None:
+        """A store that cannot be used is named with the folder that it is in."""
+        root = Path(self.mktemp()).absolute()
+        root.write_text("no folder")
+        storage = f"filesystem: {{rootdirectory: {root}}}"
+        service = self.make(storage=storage)
+        service.privilegedStartService()
+        service.startService()
+        [line] = [each for each in self.logged() if "cannot start" in each]
+        self.assertIn(f"cannot start: filesystem {root}: ", line)
 
     def test_max_size(self) -> None:
         """Manifests are as large as they may be."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final, get_args, get_origin
+from urllib.parse import urlsplit
 
+from txregistry.config.addresses import BaseURL
 from txregistry.config.errors import ConfigError, ConfigWarning
 from txregistry.config.fields import Field, Status, fields_of, is_section, names_of
 from txregistry.config.nodes import (
@@ -20,6 +22,7 @@ from txregistry.config.types import Seconds
 
 _NO_EFFECT: Final = "is known, but this version does not act on it"
 _NO_UNIT: Final = 'is a number of nanoseconds without a unit; write "30s" for seconds'
+_NO_PATH: Final = "has a path, which is dropped; http.prefix is for that"
 _MILLISECOND: Final = 10**6  # nanoseconds
 
 
@@ -32,7 +35,8 @@ def review(root: TableNode, settings: type) -> tuple[ConfigWarning, ...]:
 
     Returns:
         A warning for each key that would do something in the Go registry and does
-        nothing here, and for each duration that lacks a unit.
+        nothing here, for each duration that lacks a unit, and for a path that is
+        dropped.
 
     Raises:
         ConfigError: One of those keys is there to protect.
@@ -66,12 +70,21 @@ def _review_entry(
         yield from _review_section(entry, field.kind, path)
     elif _lacks_unit(entry, field.kind):
         yield ConfigWarning(key, _NO_UNIT, entry.origin)
+    elif _has_path(entry, field.kind):
+        yield ConfigWarning(key, _NO_PATH, entry.origin)
 
 
 def _lacks_unit(entry: Node, kind: Any) -> bool:
     is_duration = kind == Seconds or Seconds in get_args(kind)
     value = entry.value if isinstance(entry, ScalarNode) else None
     return is_duration and type(value) is int and 0 < value < _MILLISECOND
+
+
+def _has_path(entry: Node, kind: Any) -> bool:
+    value = entry.value if isinstance(entry, ScalarNode) else None
+    if BaseURL not in get_args(kind) or not isinstance(value, str):
+        return False
+    return bool(urlsplit(value).path.strip(" /"))
 
 
 def _does_something(entry: Node, field: Field, key: str) -> bool:

@@ -13,12 +13,13 @@ from twisted.web.http import RESPONSES
 from twisted.web.iweb import IBodyProducer
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from txregistry.interfaces import StorageFull
+from txregistry.interfaces import PathError, StorageError, StorageFull
 from txregistry.oci.errors import (
     JSON,
     BadRequest,
     RegistryError,
     StorageExhausted,
+    Unavailable,
     Unsupported,
 )
 from txregistry.streams import pump
@@ -41,6 +42,12 @@ class MethodUnsupported(Unsupported):
     """The endpoint does not take the method."""
 
     status, message = 405, "the endpoint does not take this method"
+
+
+class StoreFailed(Unavailable):
+    """The store cannot do its work, as on a read-only file system."""
+
+    message = "the registry's storage does not work"
 
 
 def send_json(
@@ -105,6 +112,14 @@ def send_failure(request: Any, failure: Failure) -> None:
         request.cut()
         return
     error = _to_registry_error(failure)
+    if isinstance(error, StoreFailed):
+        # The disk's fault, with which every request fails: no traceback for each.
+        _log.error(
+            "{method} {path}: {error}",
+            method=request.method.decode("ascii", "replace"),
+            path=request.text_path,
+            error=failure.value,
+        )
     if error is None:
         _log.failure(
             "{method} {path} failed", failure, method=request.method, path=request.path
@@ -141,6 +156,8 @@ def _to_registry_error(failure: Failure) -> RegistryError | None:
         return error
     if isinstance(error, StorageFull):
         return StorageExhausted()
+    if isinstance(error, StorageError) and not isinstance(error, PathError):
+        return StoreFailed()
     if isinstance(error, MethodNotAllowed):
         methods = sorted({*(error.valid_methods or ()), "OPTIONS"})
         return MethodUnsupported(headers={"Allow": ", ".join(methods)})

@@ -143,6 +143,13 @@ storage:
             self.warnings(GOOD, {"REGISTRY_REDIS_ADDR": "a:1"}),
         )
 
+    def test_host_path(self) -> None:
+        """A path in the host's URL is dropped, and warned about."""
+        [line] = self.warnings(f"{GOOD}http: {{host: 'https://a/b'}}\n")
+        self.assertIn("http.host: has a path, which is dropped", line)
+        for host in ("https://a", "https://a/"):
+            self.assertEqual([], self.warnings(f"{GOOD}http: {{host: '{host}'}}\n"))
+
     def test_no_unit(self) -> None:
         """A duration that looks as if its unit were forgotten is warned about."""
         for text in ("http: {draintimeout: 30}", "http: {cors: {maxage: 600}}"):

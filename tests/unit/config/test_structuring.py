@@ -124,9 +124,19 @@ class ValueTests(ConfigTestCase):
             ("http.tls.clientauth", "always", "must be one of request-client-cert"),
             ("http.net", "udp", "must be one of tcp, unix"),
             ("http.host", "r.example.com", "must be an absolute URL"),
-            ("http.prefix", "/x", 'must begin and end with a "/"'),
-            ("http.prefix", "x/", 'must begin and end with a "/"'),
-            ("http.prefix", '"/a b/"', 'must begin and end with a "/"'),
+            ("http.prefix", "/x", "must be a path such as"),
+            ("http.prefix", "x/", "must be a path such as"),
+            ("http.prefix", '"/a b/"', "must be a path such as"),
+            ("http.prefix", "/a%20b/", "must be a path such as"),
+            ("http.prefix", "/<x>/", "must be a path such as"),
+            ("http.prefix", "/a//b/", "must be a path such as"),
+            ("http.prefix", "//", "must be a path such as"),
+            ("http.prefix", "/../a/", "must be a path such as"),
+            ("http.prefix", "/a/./", "must be a path such as"),
+            ("http.headers", "{Content-Length: [1]}", "must not have Content-Length"),
+            ("http.headers", "{x: [a], DATE: [b]}", "must not have DATE"),
+            ("http.headers", "{connection: [close]}", "must not have connection"),
+            ("http.headers", "{Transfer-Encoding: [gzip]}", "Transfer-Encoding"),
             ("http.headers", "{X: nosniff}", "must be a list, not text"),
             ("http.headers", "{'a b': [x]}", "is no name for a header"),
             ("http.headers", '{X: ["a\\r\\nb"]}', "is no value for a header"),
@@ -176,7 +186,7 @@ storage:
 http:
   addr: "[::1]:80"
   net: tcp
-  host: https://r.example.com/x
+  host: https://r.example.com
   prefix: /x/
   secret: s
   relativeurls: true
@@ -218,7 +228,7 @@ policy: {repository: {classes: [image]}}
         self.assertEqual(
             (Address("::1", 80), "tcp", "/x/"), (http.addr, http.net, http.prefix)
         )
-        self.assertEqual(BaseURL("https", "r.example.com", "/x"), http.host)
+        self.assertEqual(BaseURL("https", "r.example.com"), http.host)
         self.assertEqual(
             ("s", True, 1.0), (http.secret, http.relativeurls, http.draintimeout)
         )

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from werkzeug.exceptions import Gone, RequestTimeout
 
-from txregistry.interfaces import StorageError, StorageFull
+from txregistry.interfaces import PathNotFound, StorageError, StorageFull
 from txregistry.oci.errors import (
     BlobUnknown,
     Denied,
@@ -116,9 +117,23 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(507, answer.status)
         self.assertIn(b"UNAVAILABLE", answer.body)
 
+    def test_storage_broken(self) -> None:
+        """A store that does not work is a 503, and one line in the log says why."""
+        with capturedLogs() as events:
+            answer = self.answer(StorageError("disk: read-only: /the/path"))
+        self.assertEqual(503, answer.status)
+        self.assertIn(b"UNAVAILABLE", answer.body)
+        self.assertNotIn(b"/the/path", answer.body)
+        lines = [formatEvent(event) for event in events if "error" in event]
+        self.assertEqual(["GET /: disk: read-only: /the/path"], lines)
+        self.assertEqual([], self.flushLoggedErrors())
+
     def test_anything_else(self) -> None:
-        """Anything else is a 500 that says nothing, and a traceback in the log."""
-        for error in (StorageError("the secret"), ValueError("the secret")):
+        """Anything else is a 500 that says nothing, and a traceback in the log.
+
+        A path that nobody expected to be missing is a mistake of ours.
+        """
+        for error in (PathNotFound("/the/secret", "disk"), ValueError("the secret")):
             answer = self.answer(error)
             self.assertEqual(500, answer.status)
             self.assertEqual(RegistryError().to_document(), json.loads(answer.body))

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from txregistry.config.addresses import Address, BaseURL, FileMode, TrustedProxies
-from txregistry.config.fields import Ignored, Section, must
+from txregistry.config.fields import Ignored, Invalid, Section, must
 from txregistry.config.sections.listeners import Net, Place, fits_net, fits_unix
 from txregistry.config.sections.tls import TLS
 from txregistry.config.types import Headers, ListenAddress, Seconds, Secret
 
 _DEFAULT: Final = Address("127.0.0.1", 5000)
 
-_PREFIX: Final = re.compile("/|/[!-~]*/")
+# Dots alone are not taken: clients make another path of them.
+_PREFIX: Final = re.compile(r"/(?:(?!\.{1,2}/)[A-Za-z0-9._~-]+/)*")
 _ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s@]+")
+# Headers that say how one answer or connection goes (RFC 9110, 7.6.1), and so are ours.
+_OURS: Final = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
+        *("transfer-encoding", "content-length", "content-encoding", "content-range"),
+        "date",
+    }
+)
 _LONGER: Final = must(lambda length: length > 0, "must be longer than nothing")
+
+
+def _leaves_ours(_instance: Any, attribute: Attribute[Any], headers: Headers) -> None:
+    for name in headers:
+        if name.lower() in _OURS:
+            problem = f"must not have {name}, which each answer has as it needs it"
+            raise Invalid(attribute.name, problem)
 
 
 @frozen
@@ -129,14 +145,19 @@ class HTTP(Section):
     listeners: tuple[Place, ...] = ()
     host: BaseURL | None = None
     prefix: str = field(
-        default="/", validator=must(_PREFIX.fullmatch, 'must begin and end with a "/"')
+        default="/",
+        validator=must(
+            _PREFIX.fullmatch,
+            'must be a path such as "/" or "/images/": a "/" at both ends, and between '
+            'them letters, digits and ".", "_", "~", "-"',
+        ),
     )
     secret: Secret | None = None
     relativeurls: bool = False
     draintimeout: Seconds = field(
         default=30.0, validator=must(lambda t: t >= 0, "must not be negative")
     )
-    headers: Headers = field(factory=dict, repr=False)
+    headers: Headers = field(factory=dict, repr=False, validator=_leaves_ours)
     limits: Limits = field(factory=Limits)
     cors: Cors = field(factory=Cors)
     trustforwarded: TrustedProxies = field(factory=TrustedProxies)
