@@ -22,7 +22,7 @@ from txregistry.web.endpoints import Endpoint, Routes
 from txregistry.web.gate import Admission, OpenGate
 
 _METHOD: Final = re.compile(b"[A-Z-]+")
-_WRITES: Final = frozenset({b"POST", b"PUT", b"PATCH", b"DELETE"})
+_WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class _Loose(BaseConverter):
@@ -56,6 +56,7 @@ class FramedResource(KleinResource):
         """Take the application and the frame."""
         super().__init__(app)
         self._frame = frame
+        self._router = app.url_map.bind("localhost")
 
     def render(self, request: IRequest) -> Any:
         """Run a request."""
@@ -64,19 +65,22 @@ class FramedResource(KleinResource):
                 request.responseHeaders.addRawHeader(name, value)
         for name, value in self._frame.cors.headers(_origin(request)).items():
             request.setHeader(name.encode(), value.encode("latin-1"))
-        refusal = self._refusal(request.method)
+        refusal = self._refusal(request)
         if refusal is not None:
             send_failure(request, Failure(refusal))
             request.finish()
             return NOT_DONE_YET
         return super().render(request)
 
-    def _refusal(self, method: bytes) -> RegistryError | None:
+    def _refusal(self, request: Any) -> RegistryError | None:
+        method: bytes = request.method
         # The router takes "put" for PUT; HTTP (RFC 9110, 9.1), we and proxies do not.
         if _METHOD.fullmatch(method) is None:
             return BadRequest(message="methods are written in capitals")
-        if self._frame.read_only and method in _WRITES:
-            return Unsupported(message="read-only registry")
+        if self._frame.read_only and method.decode("ascii") in _WRITES:
+            taken = self._router.allowed_methods(request.text_path)
+            allow = ", ".join(sorted({*taken, "OPTIONS"} - _WRITES))
+            return Unsupported(message="read-only registry", headers={"Allow": allow})
         return None
 
 
@@ -90,18 +94,23 @@ def make_resource(
         frame: What goes around every answer.
         gate: Decides on requests before they run; None: everybody may do everything.
     """
+    endpoints = [endpoint for each in routes for endpoint in each.endpoints()]
     app = Klein()
     app.url_map.converters["loose"] = _Loose
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     with app.subroute(frame.prefix.rstrip("/")) as prefixed:
-        for each in routes:
-            for endpoint in each.endpoints():
-                _register(prefixed, endpoint, gate or OpenGate())
+        for endpoint in endpoints:
+            _register(prefixed, endpoint, gate or OpenGate())
+    if frame.prefix != "/":
+        # Load balancers ask for "/" whatever the prefix is.
+        for endpoint in endpoints:
+            if endpoint.path == "/":
+                _register(app, endpoint, gate or OpenGate())
 
     @app.handle_errors(Exception)
     def answer_failure(request: Any, failure: Failure) -> None:
-        _answer_failure(request, failure, frame.cors)
+        _answer_failure(request, failure, frame)
 
     return FramedResource(app, frame)
 
@@ -129,12 +138,14 @@ def _register(app: Klein, endpoint: Endpoint, gate: Admission) -> None:
     route(handle)
 
 
-def _answer_failure(request: Any, failure: Failure, cors: Cors) -> None:
+def _answer_failure(request: Any, failure: Failure, frame: Frame) -> None:
     error = failure.value
+    if isinstance(error, MethodNotAllowed) and frame.read_only:
+        error.valid_methods = sorted({*(error.valid_methods or ())} - _WRITES)
     if isinstance(error, MethodNotAllowed) and request.method == b"OPTIONS":
         methods = sorted({*(error.valid_methods or ()), "OPTIONS"})
         asked = request.header("access-control-request-headers")
-        preflight = cors.preflight(_origin(request), asked)
+        preflight = frame.cors.preflight(_origin(request), asked)
         send_nothing(request, 200, {"Allow": ", ".join(methods), **preflight})
     else:
         send_failure(request, failure)

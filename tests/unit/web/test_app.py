@@ -111,6 +111,15 @@ class ReadOnlyTests(RegistryCase):
                 refused = self.refused(method, target)
                 self.assertEqual((405, "UNSUPPORTED"), refused, (method, target))
 
+    def test_allowed(self) -> None:
+        """The refusal says which methods are left, and so do all other answers."""
+        for target, allowed in ENDPOINTS.items():
+            left = {"GET", "HEAD", "OPTIONS"} & {*allowed.split(", ")}
+            for method in ("OPTIONS", "PUT", "TRACE"):
+                answer = self.ask(method, target)
+                self.assertEqual(", ".join(sorted(left)), answer.header("allow"))
+        self.assertEqual("OPTIONS", self.ask("PUT", "/nowhere").header("allow"))
+
     def test_body_unread(self) -> None:
         """A push is refused before its body comes."""
         wire = self.registry.connect()

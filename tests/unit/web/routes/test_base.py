@@ -41,9 +41,11 @@ class BaseTests(RegistryCase):
         self.assertEqual("no-cache", answer.header("cache-control"))
 
     def test_root_below_prefix(self) -> None:
-        """With a prefix, the root that answers is the prefix."""
+        """With a prefix it answers both there and at the prefix."""
         self.registry = MemoryRegistry(prefix="/images/")
-        self.assertEqual(200, self.ask("GET", "/images/").status)
+        for target in ("/images/", "/images", "/"):
+            self.assertEqual(200, self.ask("GET", target).status, target)
+        self.assertEqual((404, "UNSUPPORTED"), self.refused("GET", "/other"))
 
     def test_unknown(self) -> None:
         """What is no endpoint is a 404 in the error envelope."""
@@ -67,5 +69,6 @@ class NotYetTests(RegistryCase):
     def test_prefix(self) -> None:
         """So it is below a prefix, in the error envelope."""
         resource = make_resource([NotYetRoutes()], Frame(prefix="/images/"))
-        answer = Wire(resource).request("GET", "/images/v2/")
-        self.assert_refused(answer, 503, "UNAVAILABLE")
+        for target in ("/images/v2/", "/"):
+            answer = Wire(resource).request("GET", target)
+            self.assert_refused(answer, 503, "UNAVAILABLE")
