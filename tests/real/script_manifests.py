@@ -131,6 +131,15 @@ def _conditions() -> Iterator[Step]:
         headers = (("Accept", MANIFEST), (header, value))
         target = f"/v2/{_NAME}/manifests/{reference}"
         yield Step(method, target, headers, note=f"{header}: {value}")
+    for header, value in (
+        ("If-Match", f'"{digest}"'),
+        ("If-Match", '"x"'),
+        ("If-None-Match", "*"),
+        ("If-None-Match", '"x"'),
+    ):
+        again = (("Content-Type", MANIFEST), (header, value))
+        target = f"/v2/{_NAME}/manifests/oci"
+        yield Step("PUT", target, again, image(), note=f"{header}: {value}")
     ranged = (("Accept", MANIFEST), ("Range", "bytes=0-9"))
     yield Step("GET", f"/v2/{_NAME}/manifests/oci", ranged, note="Range")
 
@@ -195,6 +204,8 @@ def _digests() -> Iterator[Step]:
     for query in ("tag=q1", "tag=q1&tag=q2", "tag=", "tag=%20", "tag=q3&x=y"):
         yield put(f"{digest_of(other)}?{query}", MANIFEST, other)
     yield put("q4?tag=q5", MANIFEST, other)
+    many = "&".join(f"tag=q{number}" for number in range(101))
+    yield put(f"{digest_of(other)}?{many}", MANIFEST, other, "too many")
     for tag in ("q1", "q2", "q3", "q4", "q5"):
         yield _get(tag)
     chunks = (other[:10], other[10:])

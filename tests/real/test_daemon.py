@@ -153,7 +153,7 @@ class CheckTests(RealTestCase):
             ("http.adr", {**good, "http": {"adr": ":5000"}}),
             ("http.addr", {**good, "http": {"addr": ["sesame"]}}),
             ("storage.filesystem", {**good, "storage": {"filesystem": {"root": "/"}}}),
-            ("auth", {**good, "auth": {"htpasswd": {"realm": "x", "path": "/x"}}}),
+            ("auth", {**good, "auth": {"htpasswd": {"realm": "x"}}}),
             ("http.tls", {**good, "http": {"tls": {"clientcas": ["/x"]}}}),
             ("storage", {"version": 0.1}),
         ):
