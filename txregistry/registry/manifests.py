@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -19,13 +17,11 @@ from txregistry.registry import links
 from txregistry.registry.blobs import Blobs
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.registry.locks import Locks
+from txregistry.registry.parsing import parse_manifest
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
-from txregistry.threads import InThread, to_the_end
-
-# A longer manifest takes more milliseconds to read than the reactor has (bytes).
-SHORT: Final = 64 * 1024
+from txregistry.threads import InThread
 
 
 class Manifests:
@@ -162,10 +158,7 @@ class Manifests:
             await self._tags.detach(tag, digest)
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
-        if len(content) <= SHORT:
-            return Manifest.parse(content, media_type)
-        work = partial(Manifest.parse, content, media_type)
-        return await to_the_end(self._in_thread(work))
+        return await parse_manifest(self._in_thread, content, media_type)
 
     async def _target(self, digest: Digest) -> Digest | None:
         return await links.read(self._driver, self._layout.revision_link(digest))

@@ -18,7 +18,7 @@ from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import OCI_INDEX
 from txregistry.oci.names import Name, Tag
 from txregistry.registry.layout import RepositoryLayout, blob_data
-from txregistry.registry.manifests import SHORT
+from txregistry.registry.parsing import SHORT
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules
 from txregistry.storage.memory import MemoryDriver
