@@ -74,7 +74,13 @@ class AuthCase(RealTestCase):
 
 
 class ClientContract(AuthCase):
-    """What every client can do with such registries."""
+    """What every client can do with such registries.
+
+    Attributes:
+        tls_host: The loopback address at which the client looks at certificates.
+    """
+
+    tls_host = "127.0.0.1"
 
     @abc.abstractmethod
     def make_client(self, folder: Path, trust: Path | None = None) -> Client:
@@ -112,12 +118,13 @@ class ClientContract(AuthCase):
 
     def test_tls(self) -> None:
         """Over TLS with a private authority, who logs in pushes and pulls."""
-        registry, authority = self.over_tls(ANYBODY_PULLS)
-        client = self.client(self.trust(registry, authority))
-        address = f"localhost:{registry.port}"
-        client.log_in(address, USER, PASSWORD)
-        client.push(f"{address}/some/name:1")
-        client.pull(f"{address}/some/name:1")
+        for rules in (None, ANYBODY_PULLS):  # by password, by token
+            registry, authority = self.over_tls(rules)
+            client = self.client(self.trust(registry, authority))
+            address = f"localhost:{registry.port}"
+            client.log_in(address, USER, PASSWORD)
+            client.push(f"{address}/some/name:1")
+            client.pull(f"{address}/some/name:1")
 
     def test_unknown_authority(self) -> None:
         """A registry whose authority the client does not know is not spoken to."""
@@ -145,7 +152,7 @@ class ClientContract(AuthCase):
         client.log_in(address, USER, password)
         client.push(f"{address}/some/name:1")
 
-    def over_tls(self, rules: list[Rule]) -> tuple[Registry, Authority]:
+    def over_tls(self, rules: list[Rule] | None) -> tuple[Registry, Authority]:
         """Start a registry that speaks TLS, and that takes clients' certificates."""
         authority = Authority()
         folder = self.folder()
@@ -156,7 +163,7 @@ class ClientContract(AuthCase):
             "clientcas": [authority.write(folder)],
             "clientauth": "verify-client-cert-if-given",
         }
-        return self.guarded(rules, {"tls": tls}, "0.0.0.0"), authority
+        return self.guarded(rules, {"tls": tls}, self.tls_host), authority
 
     def trust(
         self, registry: Registry, authority: Authority, name: str | None = None

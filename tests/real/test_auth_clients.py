@@ -13,6 +13,7 @@ from tests.real.clients import (
     PodmanClient,
     SkopeoClient,
 )
+from tests.real.dockerd import UNTRUSTED_LOOPBACK
 from tests.real.registries import Registry
 from tests.real.wire import connected
 
@@ -21,6 +22,8 @@ BASIC = 'Basic realm="txregistry"'
 
 class DockerAuthTests(auth_case.ClientContract):
     """Docker, at registries that ask who is there."""
+
+    tls_host = f"[{UNTRUSTED_LOOPBACK}]"
 
     def make_client(self, folder: Path, trust: Path | None = None) -> Client:
         """See ClientContract."""

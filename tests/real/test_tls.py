@@ -17,7 +17,7 @@ from tests.certificates import Authority, Issued
 from tests.real.case import RealTestCase
 from tests.real.commands import CommandFailed, need, run
 from tests.real.daemons import Daemon
-from tests.real.dockerd import Docker, own_address
+from tests.real.dockerd import UNTRUSTED_LOOPBACK, Docker
 from tests.real.images import MIB, digest_of, make_image, random_layers, write_layout
 from tests.real.registries import Registry
 from tests.real.skopeo import Skopeo
@@ -285,8 +285,7 @@ class PushTests(TLSCase):
 
     def test_docker(self) -> None:
         """A Docker engine that has the authority in certs.d pushes and pulls."""
-        own_address()
-        registry = self.over_tls(host="0.0.0.0")
+        registry = self.over_tls(host=f"[{UNTRUSTED_LOOPBACK}]")
         folder = self.folder()
         place = folder / "certs.d" / f"localhost:{registry.port}"
         place.mkdir(parents=True)

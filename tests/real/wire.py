@@ -62,9 +62,10 @@ class Wire:
         Args:
             port: The port.
             timeout: The seconds to wait for each answer.
-            host: The address.
+            host: The address; one of IPv6 may have brackets.
             tls: How to speak TLS; None: not at all.
         """
+        host = host.strip("[]")
         self._connection = (
             http.client.HTTPConnection(host, port, timeout=timeout)
             if tls is None
