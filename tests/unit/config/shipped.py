@@ -93,7 +93,7 @@ _REDIS_3 = """redis:
 """
 
 _PROXY = """proxy:
-  remoteurl: https://registry-1.docker.io
+  remoteurl: https://upstream.example
   username: username
   password: password
 """
