@@ -154,6 +154,7 @@ class _Joining:
         if controller == "silly":
             given = Options(options)
             silly = SillyAuthenticator(given.text("realm"), given.text("service"))
+            given.refuse_others()
             return Admitted(self._gate([silly]))
         if controller == "token":
             return self._join_tokens(options)
@@ -163,7 +164,7 @@ class _Joining:
         path = options.get("path")
         if not self.makes_files and isinstance(path, str) and not Path(path).exists():
             return Admitted(OpenGate())
-        realm = options.get("realm", _REALM)
+        realm = Options(options).text("realm", _REALM)
         others = {key: value for key, value in options.items() if key != "realm"}
         made = make_checker(checker, self.reactor, others)
         users = self._users(realm, made)
@@ -244,7 +245,8 @@ class _Joining:
             autoredirectpath=path,
         )
         gate = self._gate([bearer, users])
-        routes = TokenRoutes(tokens, TOKEN_PATH, _REALM, self.address)
+        challenge = users.challenge((), "", None)
+        routes = TokenRoutes(tokens, TOKEN_PATH, challenge, self.address)
         return Admitted(gate, [routes])
 
     def _users(self, realm: str, checker: ICredentialsChecker) -> IAuthenticator:

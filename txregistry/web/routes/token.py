@@ -46,7 +46,7 @@ class TokenRoutes:
         self,
         service: TokenService,
         path: str,
-        realm: str,
+        challenge: str,
         address: Callable[[Any], str],
     ) -> None:
         """Prepare.
@@ -54,12 +54,13 @@ class TokenRoutes:
         Args:
             service: Gives out tokens.
             path: Where, ``/auth/token``.
-            realm: What a client without a right password is told to log in to.
+            challenge: What a client without a right password is told to show, as
+                ``WWW-Authenticate`` has it.
             address: Returns the IP address of a request's client.
         """
         self._service = service
         self._path = path
-        self._realm = realm
+        self._challenge = challenge
         self._address = address
 
     def endpoints(self) -> list[Endpoint]:
@@ -100,7 +101,7 @@ class TokenRoutes:
             return TooManyRequests(headers=headers)
         return Unauthorized(
             message="incorrect username or password",
-            headers={"WWW-Authenticate": f'Basic realm="{self._realm}"'},
+            headers={"WWW-Authenticate": self._challenge},
         )
 
 
