@@ -8,6 +8,7 @@ from heapq import heapify, heappop, heappush
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.registry.folders import children
 from txregistry.registry.layout import MANIFESTS, REPOSITORIES
 from txregistry.turns import Turns
 
@@ -55,13 +56,9 @@ class Catalog:
 
     async def _folders(self, prefix: str, after: str) -> list[str]:
         folder = f"{REPOSITORIES}/{prefix}".rstrip("/")
-        try:
-            names = await self._driver.list_children(folder)
-        except PathNotFound:
-            return []
         return [
             name
-            for name in names
+            for name in await children(self._driver, folder)
             if not name.startswith("_") and _may_follow(f"{prefix}{name}", after)
         ]
 

@@ -11,6 +11,7 @@ from zope.interface import implementer
 from txregistry.interfaces import IStorageDriver, PathNotFound
 from txregistry.oci.digest import ALGORITHMS, CANONICAL
 from txregistry.oci.hashing import ResumableHash
+from txregistry.registry.folders import children
 from txregistry.registry.layout import UploadLayout
 from txregistry.streams import pump
 
@@ -60,13 +61,13 @@ class HashStates:
             await self._note(path, state)
 
     async def _algorithm(self) -> str:
-        for name in await self._children(self._paths.hash_states):
+        for name in await children(self._driver, self._paths.hash_states):
             if name in ALGORITHMS and name != CANONICAL:
                 return name
         return CANONICAL
 
     async def _latest(self, algorithm: str, offset: int) -> ResumableHash:
-        names = await self._children(f"{self._paths.hash_states}/{algorithm}")
+        names = await children(self._driver, f"{self._paths.hash_states}/{algorithm}")
         offsets = {int(name) for name in names if _is_offset(name)}
         for candidate in sorted(offsets, reverse=True):
             if 0 < candidate <= offset:
@@ -83,12 +84,6 @@ class HashStates:
         except (PathNotFound, ValueError):
             return None
         return running if running.length == offset else None
-
-    async def _children(self, folder: str) -> list[str]:
-        try:
-            return await self._driver.list_children(folder)
-        except PathNotFound:
-            return []
 
 
 def _is_offset(name: str) -> bool:

@@ -20,6 +20,7 @@ from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknow
 from txregistry.oci.manifests import Descriptor, Manifest
 from txregistry.oci.names import Tag
 from txregistry.registry import links
+from txregistry.registry.folders import children
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.registry.parsing import parse_manifest
 from txregistry.registry.tags import Tags
@@ -116,16 +117,10 @@ class Referrers:
     async def _recorded(self, subject: Digest) -> set[Digest]:
         folder = self._layout.referrers(subject)
         found = set()
-        for algorithm in await self._children(folder):
-            for encoded in await self._children(f"{folder}/{algorithm}"):
+        for algorithm in await children(self._driver, folder):
+            for encoded in await children(self._driver, f"{folder}/{algorithm}"):
                 found.add(Digest(algorithm, encoded))
         return found
-
-    async def _children(self, folder: str) -> list[str]:
-        try:
-            return await self._driver.list_children(folder)
-        except PathNotFound:
-            return []
 
     async def _tagged(self, subject: Digest) -> dict[str, Digest]:
         try:

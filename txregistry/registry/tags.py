@@ -11,6 +11,7 @@ from txregistry.oci.digest import Digest
 from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
 from txregistry.oci.names import Tag
 from txregistry.registry import links
+from txregistry.registry.folders import children
 from txregistry.registry.layout import RepositoryLayout
 from txregistry.registry.locks import Locks
 from txregistry.turns import Turns
@@ -93,10 +94,7 @@ class Tags:
 
     async def pointing_to(self, digest: Digest) -> list[Tag]:
         """List the tags that point to a manifest now. Reads every tag's link."""
-        try:
-            names = await self._driver.list_children(self._layout.tags)
-        except PathNotFound:
-            return []
+        names = await children(self._driver, self._layout.tags)
         found = []
         turns = Turns(self._clock)
         for tag in map(Tag, names):
