@@ -29,7 +29,8 @@ _log = Logger()
 
 API_VERSION: Final = ("Docker-Distribution-Api-Version", "registry/2.0")
 
-_PHRASES: Final = {417: "Expectation Failed", 431: "Request Header Fields Too Large"}
+# Those that Twisted has no words for.
+_PHRASES: Final = {429: "Too Many Requests", 431: "Request Header Fields Too Large"}
 
 
 class NoSuchEndpoint(Unsupported):

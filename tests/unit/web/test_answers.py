@@ -17,6 +17,7 @@ from txregistry.oci.errors import (
     ManifestBlobUnknown,
     RegistryError,
     Several,
+    TooManyRequests,
 )
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web.answers import raw_answer, send_bytes
@@ -82,6 +83,10 @@ class EnvelopeTests(SynchronousTestCase):
         error = RegistryError()
         error.status = 599
         self.assertIn(b"HTTP/1.1 599 Unknown\r\n", raw_answer(error))
+
+    def test_status_unknown_to_twisted(self) -> None:
+        """What the registry answers and Twisted has no words for is named."""
+        self.assertIn(b"429 Too Many Requests\r\n", raw_answer(TooManyRequests()))
 
 
 class FailureTests(SynchronousTestCase):

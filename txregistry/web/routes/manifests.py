@@ -64,9 +64,9 @@ class ManifestRoutes:
         manifest = await manifests.get(digest)
         accepted = Accepted.parse(request.headers("accept"))
         if not _is_accepted(accepted, manifest.media_type):
-            by_tag = isinstance(asked, Tag)
-            digest = _substitute(manifest, accepted, by_tag) or digest
-            manifest = await manifests.get(digest)
+            child = _substitute(manifest, isinstance(asked, Tag))
+            if child is not None:
+                digest, manifest = child, await manifests.get(child)
         headers = {
             "Content-Type": manifest.media_type,
             "Docker-Content-Digest": str(digest),
@@ -182,7 +182,7 @@ def _is_accepted(accepted: Accepted, media_type: str) -> bool:
     return accepted.takes(media_type) or accepted.takes("application/json")
 
 
-def _substitute(manifest: Manifest, accepted: Accepted, by_tag: bool) -> Digest | None:
+def _substitute(manifest: Manifest, by_tag: bool) -> Digest | None:
     """Choose what a client gets that does not accept what was pushed.
 
     As the Go registry does: clients from before multi-platform images get the
