@@ -21,7 +21,7 @@ from txregistry.auth.credentials import BearerToken, ClientCertificate
 from txregistry.auth.issuing import TokenIssuer
 from txregistry.auth.keyfile import key_in_file
 from txregistry.auth.keys import TrustedKeys, load_trusted_keys
-from txregistry.auth.loading import BrokenChecker, UnknownChecker, make_checker
+from txregistry.auth.loading import make_checker
 from txregistry.auth.options import Options
 from txregistry.auth.policy import AllOf, EverybodyPolicy, GrantsPolicy, UsersPolicy
 from txregistry.auth.refreshing import RefreshTokens
@@ -36,6 +36,7 @@ from txregistry.auth.watched import BrokenFile
 from txregistry.config import Settings, TrustedProxies
 from txregistry.interfaces import IAccessPolicy, IAuthenticator, InvalidOption
 from txregistry.oci.forwarded import client
+from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.threads import in_threads_of
 from txregistry.web.endpoints import Routes
 from txregistry.web.gate import Admission, Gate, OpenGate
@@ -87,7 +88,7 @@ def make_admission(
         return joining.join(controller, settings.auth.parameters)
     except InvalidOption as error:
         raise settings.error(f"{key}.{error.key}", error.problem) from None
-    except (UnknownChecker, BrokenChecker) as error:
+    except (UnknownPlugin, BrokenPlugin) as error:
         raise settings.error(key, str(error)) from None
 
 

@@ -17,10 +17,11 @@ from txregistry import __version__
 from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
+from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
-from txregistry.storage.loading import BrokenDriver, UnknownDriver, find_factory
+from txregistry.storage.loading import find_factory
 from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
@@ -297,7 +298,7 @@ def _make_driver(settings: Settings, reactor: Any) -> IStorageDriver:
     try:
         factory = find_factory(storage.driver)
         return factory.make_driver(reactor, storage.parameters)
-    except (UnknownDriver, BrokenDriver) as error:
+    except (UnknownPlugin, BrokenPlugin) as error:
         raise settings.error(f"storage.{storage.driver}", str(error)) from None
     except InvalidOption as error:
         key = f"storage.{storage.driver}.{error.key}"

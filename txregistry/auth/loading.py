@@ -7,20 +7,16 @@ an object that provides ICheckerFactory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Final
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from zope.interface import Interface
 
-GROUP: Final = "txregistry.checkers"
+from txregistry.plugins import BrokenPlugin, PluginKind
 
-# These are found in a checkout that nobody has installed, too.
-_BUILT_IN: Final = (
-    EntryPoint("htpasswd", "txregistry.auth.passwords:factory", GROUP),
-    EntryPoint("ldap", "txregistry.auth.ldap_options:factory", GROUP),
-)
+GROUP: Final = "txregistry.checkers"
 
 
 class ICheckerFactory(Interface):
@@ -47,34 +43,15 @@ class ICheckerFactory(Interface):
         """
 
 
-class UnknownChecker(Exception):
-    """No checker has the name.
-
-    Attributes:
-        name: The name.
-        known: The names that there are, sorted.
-    """
-
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        """Name the checker and those that are known."""
-        self.name = name
-        self.known = sorted(known)
-        super().__init__(
-            f"unknown credentials checker {name!r}; known are: {', '.join(self.known)}"
-        )
-
-
-class BrokenChecker(Exception):
-    """A checker is there and cannot be used, most likely for want of a dependency.
-
-    Attributes:
-        name: The checker's name.
-    """
-
-    def __init__(self, name: str, problem: object) -> None:
-        """Name the checker and the problem."""
-        super().__init__(f"credentials checker {name!r} cannot be loaded: {problem}")
-        self.name = name
+_CHECKERS: Final = PluginKind(
+    "credentials checker",
+    GROUP,
+    ICheckerFactory,
+    (
+        EntryPoint("htpasswd", "txregistry.auth.passwords:factory", GROUP),
+        EntryPoint("ldap", "txregistry.auth.ldap_options:factory", GROUP),
+    ),
+)
 
 
 def find_factory(
@@ -87,19 +64,10 @@ def find_factory(
         installed: Entry points to look through; None: those of what is installed.
 
     Raises:
-        UnknownChecker: There is no such checker.
-        BrokenChecker: It cannot be imported, or is no factory.
+        UnknownPlugin: There is no such checker.
+        BrokenPlugin: It cannot be imported, or is no factory.
     """
-    known = known_checkers(installed)
-    if name not in known:
-        raise UnknownChecker(name, known)
-    try:
-        found = known[name].load()
-    except (ImportError, AttributeError) as error:
-        raise BrokenChecker(name, error) from error
-    if not ICheckerFactory.providedBy(found):
-        raise BrokenChecker(name, f"{known[name].value} is no ICheckerFactory")
-    factory: ICheckerFactory = found
+    factory: ICheckerFactory = _CHECKERS.load(name, installed)
     return factory
 
 
@@ -111,8 +79,7 @@ def known_checkers(
     Args:
         installed: Entry points to look through; None: those of what is installed.
     """
-    points = entry_points(group=GROUP) if installed is None else installed
-    return {point.name: point for point in (*_BUILT_IN, *points)}
+    return _CHECKERS.known(installed)
 
 
 def make_checker(
@@ -130,13 +97,13 @@ def make_checker(
         installed: Entry points to look through; None: those of what is installed.
 
     Raises:
-        UnknownChecker: There is no such checker.
-        BrokenChecker: It cannot be imported, or takes no names and passwords.
+        UnknownPlugin: There is no such checker.
+        BrokenPlugin: It cannot be imported, or takes no names and passwords.
         InvalidOption: An option is missing, unknown or wrong.
     """
     checker = find_factory(name, installed).make_checker(reactor, options)
     if not any(
         IUsernamePassword.isOrExtends(kind) for kind in checker.credentialInterfaces
     ):
-        raise BrokenChecker(name, "it takes no names and passwords")
+        raise BrokenPlugin(_CHECKERS.noun, name, "it takes no names and passwords")
     return checker

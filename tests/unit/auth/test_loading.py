@@ -17,13 +17,12 @@ from zope.interface import implementer
 from txregistry.auth import passwords
 from txregistry.auth.loading import (
     GROUP,
-    BrokenChecker,
     ICheckerFactory,
-    UnknownChecker,
     find_factory,
     known_checkers,
     make_checker,
 )
+from txregistry.plugins import BrokenPlugin, UnknownPlugin
 
 
 @implementer(ICheckerFactory)
@@ -70,7 +69,7 @@ class FindFactoryTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """An unknown name is answered with the names that there are."""
-        error = self.assertRaises(UnknownChecker, find_factory, "pam", SITE)
+        error = self.assertRaises(UnknownPlugin, find_factory, "pam", SITE)
         self.assertEqual(
             "unknown credentials checker 'pam'; known are: htpasswd, ldap, site",
             str(error),
@@ -84,7 +83,7 @@ class FindFactoryTests(SynchronousTestCase):
             (f"{__name__}:NOT_A_FACTORY", "is no ICheckerFactory"),
         ):
             error = self.assertRaises(
-                BrokenChecker, find_factory, "site", [point(value)]
+                BrokenPlugin, find_factory, "site", [point(value)]
             )
             self.assertIn(problem, str(error))
 
@@ -100,6 +99,6 @@ class MakeCheckerTests(SynchronousTestCase):
     def test_other(self) -> None:
         """A checker of other credentials is refused."""
         error = self.assertRaises(
-            BrokenChecker, make_checker, "site", None, {"other": True}, SITE
+            BrokenPlugin, make_checker, "site", None, {"other": True}, SITE
         )
         self.assertIn("takes no names and passwords", str(error))

@@ -6,11 +6,10 @@ from importlib.metadata import EntryPoint
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.storage import filesystem, memory
 from txregistry.storage.loading import (
     GROUP,
-    BrokenDriver,
-    UnknownDriver,
     find_factory,
 )
 
@@ -40,7 +39,7 @@ class FindFactoryTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """An unknown name is answered with the names that there are."""
         points = [point("zfs", "nowhere:factory")]
-        error = self.assertRaises(UnknownDriver, find_factory, "s4", points)
+        error = self.assertRaises(UnknownPlugin, find_factory, "s4", points)
         self.assertEqual("s4", error.name)
         self.assertEqual(["filesystem", "inmemory", "zfs"], error.known)
         self.assertEqual(
@@ -51,17 +50,17 @@ class FindFactoryTests(SynchronousTestCase):
     def test_not_importable(self) -> None:
         """A driver whose module is missing is broken, and the error says which."""
         points = [point("zfs", "txregistry_nowhere:factory")]
-        error = self.assertRaises(BrokenDriver, find_factory, "zfs", points)
+        error = self.assertRaises(BrokenPlugin, find_factory, "zfs", points)
         self.assertEqual("zfs", error.name)
         self.assertIn("txregistry_nowhere", str(error))
 
     def test_no_such_object(self) -> None:
         """A driver whose module lacks the factory is broken."""
         points = [point("zfs", "txregistry.storage.memory:nothing")]
-        self.assertRaises(BrokenDriver, find_factory, "zfs", points)
+        self.assertRaises(BrokenPlugin, find_factory, "zfs", points)
 
     def test_no_factory(self) -> None:
         """What provides no IStorageDriverFactory is no driver."""
         points = [point("zfs", "txregistry.storage.memory:NAME")]
-        error = self.assertRaises(BrokenDriver, find_factory, "zfs", points)
+        error = self.assertRaises(BrokenPlugin, find_factory, "zfs", points)
         self.assertIn("is no IStorageDriverFactory", str(error))
