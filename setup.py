@@ -25,7 +25,7 @@ INSTALL_REQUIRES = [
     "pyOpenSSL >= 25.2.0",
     "PyYAML >= 6.0.1",
     "Twisted[tls] >= 24.7.0",
-    "Werkzeug >= 3.0.3",
+    "Werkzeug >= 3.1.9",
     "zope.interface >= 6.1",
 ]
 LDAP_REQUIRES = ["ldaptor >= 21.2.0"]
