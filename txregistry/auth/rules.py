@@ -10,7 +10,7 @@ A rule is a table of three keys, each with a text or a list of texts::
     What the rule allows, or denies: ``pull``, ``push``, ``delete``, ``catalog`` (to ask
     which repositories there are), or ``*``, which is all of them.
 ``on``
-    See ``txregistry.auth.globs``. ``catalog`` is about no repository: a rule of it
+    See ``txregistry.oci.globs``. ``catalog`` is about no repository: a rule of it
     alone has no ``on``, and ``*`` has a part in it only on ``**``.
 
 What no rule matches is denied.
@@ -25,10 +25,10 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 from zope.interface import implementer
 
-from txregistry.auth.globs import Globs, InvalidGlob
 from txregistry.auth.subjects import InvalidSubject, Subjects
 from txregistry.interfaces import IAccessPolicy, Identity, InvalidOption
 from txregistry.oci.access import CATALOG, Access
+from txregistry.oci.globs import Globs, InvalidGlob
 
 _CATALOG: Final = "catalog"
 _ON_REPOSITORIES: Final = ("pull", "push", "delete")

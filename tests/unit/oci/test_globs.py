@@ -1,4 +1,4 @@
-"""Tests of txregistry.auth.globs."""
+"""Tests of txregistry.oci.globs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.oci.generated import generated
-from txregistry.auth.globs import Globs, InvalidGlob
+from txregistry.oci.globs import Globs, InvalidGlob
 
 # Few letters, so that much matches.
 components: Final = st.text("ab-", min_size=1, max_size=5)
