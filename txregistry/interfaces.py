@@ -5,16 +5,17 @@ An interface stands here only where there are two providers. Methods return Defe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
 from txregistry.oci.access import Access
+from txregistry.oci.events import Activity, Event
 
 
 @frozen
@@ -355,3 +356,31 @@ class IAccessPolicy(Interface):
 
     def may(identity: Identity, access: Access) -> bool:
         """Say whether an identity may do something. Fast, and without I/O."""
+
+
+class IEventSink(Interface):
+    """Takes events."""
+
+    def wants(activity: Activity) -> bool:
+        """Say whether an event about this would go anywhere. Fast, and without I/O."""
+
+    def deliver(events: Sequence[Event]) -> Deferred[None]:
+        """Take events, in their order, behind those of earlier calls.
+
+        Returns:
+            A Deferred that fires when they cannot be lost any more. Fails with
+            ``StorageError`` if that cannot be brought about. Cancelling it changes
+            nothing: they are taken.
+        """
+
+
+Tell: TypeAlias = Callable[[Sequence[Activity]], Deferred[None]]
+"""Takes what has been done, in its order, which counts from the call on.
+
+The Deferred fires when those who are to hear of it will; it fails with StorageError.
+"""
+
+
+def tell_nobody(_activities: Sequence[Activity]) -> Deferred[None]:
+    """Tell nobody; see Tell."""
+    return succeed(None)

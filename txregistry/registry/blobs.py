@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.web.iweb import IBodyProducer
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.deferreds import shielded
+from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import BlobUnknown
+from txregistry.oci.events import blob_activity
 from txregistry.oci.names import Name
 from txregistry.registry import links
 from txregistry.registry.layout import RepositoryLayout, blob_data
@@ -31,10 +34,16 @@ class Blob:
 class Blobs:
     """The blobs of one repository."""
 
-    def __init__(self, driver: IStorageDriver, layout: RepositoryLayout) -> None:
-        """Take the store and the repository's paths."""
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        layout: RepositoryLayout,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        """Take the store, the repository's paths, and what is to hear of changes."""
         self._driver = driver
         self._layout = layout
+        self._tell = tell
 
     async def find(self, digest: Digest) -> Blob:
         """Find a blob in the repository.
@@ -86,13 +95,12 @@ class Blobs:
     async def unlink(self, digest: Digest) -> None:
         """Take a blob out of the repository; its content stays (end-10).
 
+        Once it has begun it goes on to the end, also if the caller leaves.
+
         Raises:
             BlobUnknown: The repository does not hold it.
         """
-        try:
-            await self._driver.delete(self._layout.layer_link(digest))
-        except PathNotFound:
-            raise BlobUnknown(str(digest)) from None
+        await shielded(Deferred.fromCoroutine(self._unlink(digest)))
 
     async def mount(self, digest: Digest, source: Name | None) -> Blob | None:
         """Take over a blob that another repository holds (end-11).
@@ -115,10 +123,28 @@ class Blobs:
             blob = await self._content(digest, target)
         except BlobUnknown:
             return None
-        if await self._target(digest) is None:
-            path = self._layout.layer_link(digest)
-            await links.write(self._driver, path, target)
+        taking_over = self._take_over(blob, target, source)
+        await shielded(Deferred.fromCoroutine(taking_over))
         return blob
+
+    async def _take_over(self, blob: Blob, target: Digest, source: Name | None) -> None:
+        if await self._target(blob.digest) is None:
+            path = self._layout.layer_link(blob.digest)
+            await links.write(self._driver, path, target)
+        name = self._layout.name
+        mounted = blob_activity("mount", name, blob.digest, blob.size, source)
+        await self._tell([mounted])
+
+    async def _unlink(self, digest: Digest) -> None:
+        try:
+            size = (await self.find(digest)).size
+        except BlobUnknown:
+            size = 0  # a link that leads nowhere can be deleted, too
+        try:
+            await self._driver.delete(self._layout.layer_link(digest))
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
+        await self._tell([blob_activity("delete", self._layout.name, digest, size)])
 
     async def _target(self, digest: Digest) -> Digest | None:
         return await links.read(self._driver, self._layout.layer_link(digest))

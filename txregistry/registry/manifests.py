@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import shielded
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
+from txregistry.oci.descriptors import Descriptor
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
+from txregistry.oci.events import Activity, manifest_activity
 from txregistry.oci.manifests import Manifest
 from txregistry.oci.names import Tag
 from txregistry.registry import links
@@ -37,6 +38,7 @@ class Manifests:
         rules: ManifestRules,
         locks: Locks,
         in_thread: InThread,
+        tell: Tell = tell_nobody,
     ) -> None:
         """Take the store, the repository's paths and other nouns, rules and tools."""
         self._driver = driver
@@ -47,6 +49,7 @@ class Manifests:
         self._rules = rules
         self._locks = locks
         self._in_thread = in_thread
+        self._tell = tell
 
     async def resolve(self, tag_or_digest: Tag | Digest) -> Digest:
         """Return the digest that a tag points to, or the digest itself.
@@ -137,25 +140,57 @@ class Manifests:
             if not await self.holds(digest):
                 # Another process deleted it, and may not have seen the tags any more.
                 await self._link(manifest, digest)
+            told = self._tell(self._pushed(manifest, digest, tags))
+        # Its place among what is done here is fixed; the lock is for others now.
+        await told
 
     async def _link(self, manifest: Manifest, digest: Digest) -> None:
         await self._referrers.record(manifest, digest)
         await links.write(self._driver, self._layout.revision_link(digest), digest)
 
     async def _remove(self, digest: Digest) -> None:
+        done: list[Activity] = []
         async with self._locks.held(self._layout.name):
-            await self._untag(digest)
-            with suppress(ManifestUnknown, ManifestInvalid):  # then it has no subject
-                await self._referrers.forget(await self.get(digest), digest)
             try:
-                await self._driver.delete(self._layout.revision_link(digest))
-            except PathNotFound:
-                raise self._unknown(digest) from None
-            await self._untag(digest)  # another process may have tagged it meanwhile
+                done += await self._untag(digest)
+                done.insert(0, await self._unlink(digest))
+                # Another process may have tagged it meanwhile.
+                done += await self._untag(digest)
+            finally:
+                told = self._tell(done)
+        await told
 
-    async def _untag(self, digest: Digest) -> None:
-        for tag in await self._tags.pointing_to(digest):
-            await self._tags.detach(tag, digest)
+    async def _unlink(self, digest: Digest) -> Activity:
+        name = self._layout.name
+        try:
+            manifest = await self.get(digest)
+        except (ManifestUnknown, ManifestInvalid):  # then it has no subject
+            target = Descriptor("", digest, 0)
+        else:
+            await self._referrers.forget(manifest, digest)
+            target = Descriptor(manifest.media_type, digest, len(manifest.content))
+        try:
+            await self._driver.delete(self._layout.revision_link(digest))
+        except PathNotFound:
+            raise self._unknown(digest) from None
+        return Activity("delete", name, target)
+
+    async def _untag(self, digest: Digest) -> list[Activity]:
+        pointing = await self._tags.pointing_to(digest)
+        return [
+            self._tags.deleted(tag)
+            for tag in pointing
+            if await self._tags.detach(tag, digest)
+        ]
+
+    def _pushed(
+        self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
+    ) -> list[Activity]:
+        name = self._layout.name
+        known_as: Sequence[Tag | None] = tags or [None]
+        return [
+            manifest_activity("push", name, manifest, digest, tag) for tag in known_as
+        ]
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
         return await parse_manifest(self._in_thread, content, media_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.interfaces import IStorageDriver
+from txregistry.interfaces import IStorageDriver, Tell, tell_nobody
 from txregistry.oci.names import Name
 from txregistry.registry.blobs import Blobs
 from txregistry.registry.catalog import Catalog
@@ -63,11 +63,16 @@ class Registry:
         """Begin the turns of work on many repositories."""
         return Turns(self._clock)
 
-    def repository(self, name: Name) -> Repository:
-        """Return the repository of a name, whether it exists or not."""
+    def repository(self, name: Name, tell: Tell = tell_nobody) -> Repository:
+        """Return the repository of a name, whether it exists or not.
+
+        Args:
+            name: The name.
+            tell: What is to hear of all that is done to it by way of the result.
+        """
         layout = RepositoryLayout(name)
-        blobs = Blobs(self._driver, layout)
-        tags = Tags(self._driver, layout, self._locks, self._clock)
+        blobs = Blobs(self._driver, layout, tell)
+        tags = Tags(self._driver, layout, self._locks, self._clock, tell)
         referrers = Referrers(self._driver, layout, tags, self._clock, self._in_thread)
         manifests = Manifests(
             self._driver,
@@ -78,6 +83,7 @@ class Registry:
             self._rules,
             self._locks,
             self._in_thread,
+            tell,
         )
-        uploads = Uploads(self._driver, layout, blobs, self._clock)
+        uploads = Uploads(self._driver, layout, blobs, self._clock, tell)
         return Repository(name, blobs, manifests, tags, uploads, referrers)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.deferreds import shielded
+from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
+from txregistry.oci.events import Activity
 from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.folders import children
@@ -26,12 +29,14 @@ class Tags:
         layout: RepositoryLayout,
         locks: Locks,
         clock: IReactorTime,
+        tell: Tell = tell_nobody,
     ) -> None:
-        """Take the store, the repository's paths, the locks, and turns."""
+        """Take the store, the paths, the locks, turns, and what hears of changes."""
         self._driver = driver
         self._layout = layout
         self._locks = locks
         self._clock = clock
+        self._tell = tell
 
     async def resolve(self, tag: Tag) -> Digest:
         """Return the digest of the manifest that a tag points to.
@@ -56,18 +61,31 @@ class Tags:
     async def delete(self, tag: Tag) -> None:
         """Delete a tag; the manifest stays (end-9).
 
+        Once it has begun it goes on to the end, also if the caller leaves.
+
         Raises:
             ManifestUnknown: There is no such tag.
         """
-        async with self._locks.held(self._layout.name):
-            await self._remove(tag)
+        await shielded(Deferred.fromCoroutine(self._delete(tag)))
 
-    async def detach(self, tag: Tag, digest: Digest) -> None:
-        """Delete a tag if it points to a manifest. The caller holds the lock."""
+    async def detach(self, tag: Tag, digest: Digest) -> bool:
+        """Delete a tag if it points to a manifest. The caller holds the lock.
+
+        Returns:
+            Whether it did.
+        """
         current = await links.read(self._driver, self._layout.tag_link(tag))
-        if current == digest:
-            with suppress(ManifestUnknown):  # another process may be quicker
-                await self._remove(tag)
+        if current != digest:
+            return False
+        try:
+            await self._remove(tag)
+        except ManifestUnknown:  # another process was quicker
+            return False
+        return True
+
+    def deleted(self, tag: Tag) -> Activity:
+        """Return what was done when a tag was deleted."""
+        return Activity("delete", self._layout.name, None, tag)
 
     async def page(self, after: str = "", limit: int | None = None) -> list[str]:
         """List tags, sorted by bytes (end-8a, end-8b).
@@ -103,6 +121,12 @@ class Tags:
             if await links.read(self._driver, link) == digest:
                 found.append(tag)
         return found
+
+    async def _delete(self, tag: Tag) -> None:
+        async with self._locks.held(self._layout.name):
+            await self._remove(tag)
+            told = self._tell([self.deleted(tag)])
+        await told
 
     async def _remove(self, tag: Tag) -> None:
         link = self._layout.tag_link(tag)

@@ -25,6 +25,8 @@ from txregistry.interfaces import (
     PathBusy,
     PathNotFound,
     StorageError,
+    Tell,
+    tell_nobody,
 )
 from txregistry.oci.digest import CANONICAL, Digest
 from txregistry.oci.errors import (
@@ -33,6 +35,7 @@ from txregistry.oci.errors import (
     DigestInvalid,
     RangeInvalid,
 )
+from txregistry.oci.events import blob_activity
 from txregistry.oci.hashing import ResumableHash
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.hashstates import HashStates
@@ -71,13 +74,15 @@ class Uploads:
         layout: RepositoryLayout,
         blobs: Blobs,
         clock: IReactorTime,
+        tell: Tell = tell_nobody,
         new_id: Callable[[], object] = uuid4,
     ) -> None:
-        """Take the store, the repository's paths and blobs, and where time is from."""
+        """Take the store, the paths and blobs, time, and what hears of changes."""
         self._driver = driver
         self._layout = layout
         self._blobs = blobs
         self._clock = clock
+        self._tell = tell
         self._new_id = new_id
 
     async def start(self, algorithm: str = CANONICAL) -> Upload:
@@ -213,6 +218,7 @@ class Uploads:
             raise
         await self._blobs.link(digest)
         await self._drop(paths)
+        await self._tell([blob_activity("push", self._layout.name, digest, size)])
         return Blob(digest, data, size)
 
     async def _gone(self, paths: UploadLayout) -> BlobUploadUnknown:

@@ -37,6 +37,7 @@ from txregistry.web.routes.lists import ListRoutes
 from txregistry.web.routes.manifests import ManifestRoutes
 from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.urls import Urls
+from txregistry.web.witness import Witness
 
 _MANIFEST_LIMIT: Final = 4 * 1024 * 1024
 
@@ -77,6 +78,7 @@ class MemoryRegistry:
         cors: Which pages of other sites may read.
         limits: How much, and how slowly, clients may send.
         gate: Decides on requests before they run; None: everybody may do everything.
+        witness: Tells what requests do; None: nobody is told.
         secret: What push locations are signed with.
         registry: The use cases below HTTP, on the same store.
         routes: The endpoints.
@@ -102,6 +104,7 @@ class MemoryRegistry:
     cors: Cors = field(factory=Cors)
     limits: Limits = field(factory=Limits)
     gate: Admission | None = None
+    witness: Witness | None = None
     secret: bytes = b"not much of a secret"
     registry: Registry = field(init=False)
     routes: Sequence[Routes] = field(init=False)
@@ -119,7 +122,7 @@ class MemoryRegistry:
             ListRoutes(self.registry, self.max_tags, self.max_catalog),
         ]
         frame = Frame(self.prefix, self.headers, self.cors, self.read_only)
-        self.resource = make_resource(self.routes, frame, self.gate)
+        self.resource = make_resource(self.routes, frame, self.gate, self.witness)
 
     def connect(self) -> Wire:
         """Return a new connection of a client."""

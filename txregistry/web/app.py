@@ -20,6 +20,7 @@ from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Endpoint, Routes
 from txregistry.web.gate import Admission, OpenGate
+from txregistry.web.witness import SilentWitness, Witness
 
 _METHOD: Final = re.compile(b"[A-Z-]+")
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -85,7 +86,10 @@ class FramedResource(KleinResource):
 
 
 def make_resource(
-    routes: Sequence[Routes], frame: Frame, gate: Admission | None = None
+    routes: Sequence[Routes],
+    frame: Frame,
+    gate: Admission | None = None,
+    witness: Witness | None = None,
 ) -> FramedResource:
     """Join endpoints into a resource.
 
@@ -93,20 +97,22 @@ def make_resource(
         routes: The endpoints.
         frame: What goes around every answer.
         gate: Decides on requests before they run; None: everybody may do everything.
+        witness: Tells what requests do; None: nobody is told.
     """
     endpoints = [endpoint for each in routes for endpoint in each.endpoints()]
+    gate, witness = gate or OpenGate(), witness or SilentWitness()
     app = Klein()
     app.url_map.converters["loose"] = _Loose
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     with app.subroute(frame.prefix.rstrip("/")) as prefixed:
         for endpoint in endpoints:
-            _register(prefixed, endpoint, gate or OpenGate())
+            _register(prefixed, endpoint, gate, witness)
     if frame.prefix != "/":
         # Load balancers ask for "/" whatever the prefix is.
         for endpoint in endpoints:
             if endpoint.path == "/":
-                _register(app, endpoint, gate or OpenGate())
+                _register(app, endpoint, gate, witness)
 
     @app.handle_errors(Exception)
     def answer_failure(request: Any, failure: Failure) -> None:
@@ -115,12 +121,15 @@ def make_resource(
     return FramedResource(app, frame)
 
 
-def _register(app: Klein, endpoint: Endpoint, gate: Admission) -> None:
+def _register(
+    app: Klein, endpoint: Endpoint, gate: Admission, witness: Witness
+) -> None:
     async def handle(request: Any, **parts: str) -> None:
         try:
             accesses = endpoint.accesses(parts.get("name"))
             if accesses is not None:
                 request.caller = await gate.admit(request, accesses)
+            request.tell = witness.of(request)
             answering = endpoint.handle(request, **parts)
             if answering is not None:
                 await answering

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from io import BytesIO
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
+from uuid import uuid4
 
 from attrs import frozen
 from cryptography import x509
@@ -15,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from txregistry.interfaces import Identity, Tell, tell_nobody
 from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import API_VERSION, send_failure
 from txregistry.web.body import RequestBody
@@ -48,6 +51,8 @@ class RegistryRequest(Request):
             got it.
         text_path: The path, percent-decoded.
         caller: What it may do, once the gate has let it in.
+        identity: Who sent it; None: nobody has asked.
+        tell: What hears of all that it does.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -56,6 +61,8 @@ class RegistryRequest(Request):
     expects_continue = False
     text_path = ""
     caller: Caller = Anybody()
+    identity: Identity | None = None
+    tell: Tell = staticmethod(tell_nobody)
 
     _dispatched = False
     _silenced = False
@@ -64,6 +71,11 @@ class RegistryRequest(Request):
         """See Request."""
         super().__init__(channel, queued)
         self._pieces: list[bytes] = []
+
+    @cached_property
+    def id(self) -> str:
+        """A UUID."""
+        return str(uuid4())
 
     def gotLength(self, length: int | None) -> None:
         """Note that the headers are complete; no temporary file is made."""

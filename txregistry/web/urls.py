@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from txregistry.oci.digest import Digest
+from txregistry.oci.events import Activity
 from txregistry.oci.forwarded import origin
 from txregistry.oci.names import Name
 
@@ -42,6 +43,19 @@ class Urls:
     def manifest(self, request: Any, name: Name, digest: Digest) -> str:
         """Return where a manifest is pulled (end-3)."""
         return self._public(request, f"{name}/manifests/{digest}")
+
+    def content(self, request: Any, activity: Activity) -> str | None:
+        """Return where content is pulled that something was done to, in full.
+
+        Returns:
+            The URL; None: it is not there any more.
+        """
+        target = activity.target
+        if target is None or activity.action == "delete":
+            return None
+        kind = "blobs" if activity.is_about_blob else "manifests"
+        path = f"{self._prefix}v2/{activity.repository}/{kind}/{target.digest}"
+        return self.origin(request) + path
 
     def push_location(
         self, request: Any, name: Name, session_id: str, state: str

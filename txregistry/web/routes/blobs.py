@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import Unsupported
+from txregistry.oci.events import Activity, blob_activity
 from txregistry.oci.mediatypes import OCTET_STREAM
 from txregistry.oci.names import Name
 from txregistry.oci.ranges import parse_range
@@ -46,7 +47,8 @@ class BlobRoutes:
 
     async def get(self, request: Any, name: str, digest: str) -> None:
         """end-2: pull a blob, or ask about it."""
-        blobs = self._registry.repository(Name.parse(name)).blobs
+        parsed = Name.parse(name)
+        blobs = self._registry.repository(parsed, request.tell).blobs
         blob = await blobs.find(Digest.parse(digest))
         headers = {
             "Docker-Content-Digest": str(blob.digest),
@@ -58,15 +60,17 @@ class BlobRoutes:
             send_nothing(request, 304, headers)
             return
         url = await self._redirect(request, blobs, blob)
+        pulled = blob_activity("pull", parsed, blob.digest, blob.size)
         if url is not None:
+            await request.tell([pulled])
             send_nothing(request, 307, {"Location": url})
             return
         headers |= {"Content-Type": OCTET_STREAM, "Accept-Ranges": "bytes"}
-        await self._send(request, blobs, blob, headers)
+        await self._send(request, blobs, blob, headers, pulled)
 
     async def delete(self, request: Any, name: str, digest: str) -> None:
         """end-10: take a blob out of a repository."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         parsed = Digest.parse(digest)
         if not self._can_delete:
             raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS"})
@@ -80,12 +84,18 @@ class BlobRoutes:
         return await blobs.redirect_url(blob, method, _REDIRECT_LIFETIME)
 
     async def _send(
-        self, request: Any, blobs: Blobs, blob: Blob, headers: dict[str, str]
+        self,
+        request: Any,
+        blobs: Blobs,
+        blob: Blob,
+        headers: dict[str, str],
+        pulled: Activity,
     ) -> None:
         wanted = None
         asked = request.header("range")
         if asked is not None and self._may_range(request, blob):
             wanted = parse_range(asked, blob.size)
+        await request.tell([pulled])
         if request.method == b"HEAD":
             send_nothing(request, 200, headers)
             request.setHeader(b"content-length", str(blob.size).encode())

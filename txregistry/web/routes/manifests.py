@@ -13,6 +13,7 @@ from txregistry.oci.errors import (
     TooManyTags,
     Unsupported,
 )
+from txregistry.oci.events import manifest_activity
 from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX
 from txregistry.oci.names import Name, Tag, parse_tag_or_digest
@@ -58,7 +59,8 @@ class ManifestRoutes:
 
     async def get(self, request: Any, name: str, tag_or_digest: str) -> None:
         """end-3: pull a manifest, or ask about it."""
-        manifests = self._registry.repository(Name.parse(name)).manifests
+        parsed = Name.parse(name)
+        manifests = self._registry.repository(parsed, request.tell).manifests
         asked = parse_tag_or_digest(tag_or_digest)
         digest = await manifests.resolve(asked)
         manifest = await manifests.get(digest)
@@ -76,6 +78,9 @@ class ManifestRoutes:
         if matches(request.headers("if-none-match"), digest):
             send_nothing(request, 304, headers)
         else:
+            tag = asked if isinstance(asked, Tag) else None
+            pulled = manifest_activity("pull", parsed, manifest, digest, tag)
+            await request.tell([pulled])
             send_bytes(request, 200, manifest.content, headers)
 
     async def put(self, request: Any, name: str, tag_or_digest: str) -> None:
@@ -83,7 +88,7 @@ class ManifestRoutes:
         parsed = Name.parse(name)
         target = parse_tag_or_digest(tag_or_digest)
         tags = _tags(request)
-        manifests = self._registry.repository(parsed).manifests
+        manifests = self._registry.repository(parsed, request.tell).manifests
         content = await self._receive(request)
         manifest = await manifests.parse(content, _media_type(request))
         if isinstance(target, Tag):
@@ -107,7 +112,7 @@ class ManifestRoutes:
 
     async def delete(self, request: Any, name: str, tag_or_digest: str) -> None:
         """end-9: delete a manifest, or a tag."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         target = parse_tag_or_digest(tag_or_digest)
         if not self._can_delete:
             raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS, PUT"})

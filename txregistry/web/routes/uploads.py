@@ -59,7 +59,7 @@ class UploadRoutes:
 
     async def start(self, request: Any, name: str) -> None:
         """end-4a, end-4b, end-4c, end-11: begin a session, or spare the client one."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         mount = _mountable(request)
         digest = _digest(request, "digest")
         algorithm = request.parameter("digest-algorithm") or CANONICAL
@@ -76,13 +76,13 @@ class UploadRoutes:
 
     async def status(self, request: Any, name: str, session_id: str) -> None:
         """end-13: say where a session stands."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         upload = await repository.uploads.find(session_id)
         send_nothing(request, 204, self._position(request, repository, upload))
 
     async def append(self, request: Any, name: str, session_id: str) -> None:
         """end-5: take a chunk, or a stream."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         _require_bytes(request)
         upload = await self._find(request, repository, session_id)
         source = self._source(request, repository, upload)
@@ -96,7 +96,7 @@ class UploadRoutes:
 
     async def commit(self, request: Any, name: str, session_id: str) -> None:
         """end-6: take the rest and end the session."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         upload = await self._find(request, repository, session_id)
         digest = _digest(request, "digest")
         if digest is None:
@@ -113,7 +113,7 @@ class UploadRoutes:
 
     async def cancel(self, request: Any, name: str, session_id: str) -> None:
         """end-14: give a session up."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(Name.parse(name), request.tell)
         state = request.parameter("_state")
         self._push_locations.offset(state, repository.name, session_id)
         await repository.uploads.cancel(session_id)

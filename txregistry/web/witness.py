@@ -1,0 +1,79 @@
+"""Witness: tells others what requests do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from uuid import uuid4
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.interfaces import IEventSink, Tell, tell_nobody
+from txregistry.oci.events import Activity, Event, RequestRecord, SourceRecord
+
+
+class Witness(Protocol):
+    """Sees what requests do."""
+
+    def of(self, request: Any) -> Tell:
+        """Return what is to hear of all that a request does."""
+
+
+class SilentWitness:
+    """Tells nobody."""
+
+    def of(self, request: Any) -> Tell:
+        """See Witness."""
+        return tell_nobody
+
+
+@frozen
+class EventWitness:
+    """Makes events of what requests do, and hands them to a sink.
+
+    Attributes:
+        sink: Takes the events.
+        clock: Says what time it is.
+        source: This process.
+        url: Returns where content is that something was done to; None: nowhere.
+        address: Returns the address of a request's client.
+        details: Whether events tell what a manifest refers to, and its annotations.
+    """
+
+    sink: IEventSink
+    clock: IReactorTime
+    source: SourceRecord
+    url: Callable[[Any, Activity], str | None]
+    address: Callable[[Any], str]
+    details: bool = False
+
+    def of(self, request: Any) -> Tell:
+        """See Witness."""
+
+        def tell(activities: Sequence[Activity]) -> Deferred[None]:
+            wanted = [each for each in activities if self.sink.wants(each)]
+            if not wanted:
+                return succeed(None)
+            return self.sink.deliver([self._event(request, each) for each in wanted])
+
+        return tell
+
+    def _event(self, request: Any, activity: Activity) -> Event:
+        identity = request.identity
+        return Event(
+            id=str(uuid4()),
+            at=self.clock.seconds(),
+            activity=activity if self.details else activity.without_details(),
+            url=self.url(request, activity),
+            request=RequestRecord(
+                id=request.id,
+                addr=self.address(request),
+                host=request.header("host") or "",
+                method=request.method.decode("ascii"),
+                useragent=request.header("user-agent") or "",
+            ),
+            actor=None if identity is None else identity.name,
+            source=self.source,
+        )
