@@ -24,6 +24,7 @@ INSTALL_REQUIRES = [
     "klein >= 23.12.0",
     "pyOpenSSL >= 25.2.0",
     "PyYAML >= 6.0.1",
+    "treq >= 24.9.1",
     "Twisted[tls] >= 24.7.0",
     "Werkzeug >= 3.1.9",
     "zope.interface >= 6.1",
@@ -33,7 +34,6 @@ TEST_REQUIRES = [
     *LDAP_REQUIRES,
     "coverage[toml] >= 7.4.0",
     "hypothesis >= 6.98.0",
-    "treq >= 24.9.1",
 ]
 DEV_REQUIRES = [
     "import-linter >= 2.1",

@@ -17,6 +17,7 @@ from txregistry import __version__
 from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
+from txregistry.notifying import make_notifications, make_witness
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
@@ -45,6 +46,8 @@ from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_connection import TLSEndpoint
 from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
 from txregistry.web.urls import Urls
+from txregistry.web.witness import SilentWitness, Witness
+from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
 
@@ -69,6 +72,7 @@ class RegistryService(Service):
         drain_timeout: float,
         greeting: str,
         reloads: Sequence[Callable[[], object]] = (),
+        notifications: Notifications | None = None,
     ) -> None:
         """Prepare.
 
@@ -80,6 +84,7 @@ class RegistryService(Service):
             drain_timeout: Seconds that running requests have to end.
             greeting: What is logged when clients can come; ``{address}`` is where to.
             reloads: What reads its files anew, and logs how that went.
+            notifications: Take events while it serves; None: nobody is told.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -89,6 +94,8 @@ class RegistryService(Service):
         self._drain_timeout = drain_timeout
         self._greeting = greeting
         self._reloads = reloads
+        self._notifications = notifications
+        self._notifying = False
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
         self._ports: dict[Listener, IListeningPort] = {}
         self._hurry: Deferred[None] = Deferred()
@@ -145,6 +152,9 @@ class RegistryService(Service):
         try:
             self._listen(was_opened=False)
             await self._await_ports()
+            if self._notifications is not None:
+                await self._notifications.start()
+                self._notifying = True
             self._site.resource = await self._open_routes()
             # Whoever waits there has made the service manager start us, and is served.
             self._listen(was_opened=True)
@@ -177,6 +187,8 @@ class RegistryService(Service):
         await drained
         if timer.active():
             timer.cancel()
+        if self._notifications is not None and self._notifying:
+            await self._notifications.stop()
         _log.info("stopped")
 
 
@@ -200,6 +212,10 @@ def make_service(
     contexts = _contexts(settings, reactor)
     urls = _urls(settings)
     admitted = make_admission(settings, reactor, urls, makes_files)
+    notifications = make_notifications(settings, reactor)
+    witness: Witness = SilentWitness()
+    if notifications is not None:
+        witness = make_witness(settings, notifications, urls, reactor)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -210,7 +226,8 @@ def make_service(
 
     async def open_routes() -> KleinResource:
         routes = await _routes(settings, driver, reactor, urls)
-        return make_resource([*routes, *admitted.routes], frame, admitted.gate)
+        all_routes = [*routes, *admitted.routes]
+        return make_resource(all_routes, frame, admitted.gate, witness)
 
     return RegistryService(
         site,
@@ -220,6 +237,7 @@ def make_service(
         settings.http.draintimeout,
         _greeting(settings),
         [] if contexts is None else [contexts.reload],
+        notifications,
     )
 
 

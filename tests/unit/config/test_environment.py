@@ -129,14 +129,14 @@ class OverrideTests(ConfigTestCase):
     def test_list_of_sections(self) -> None:
         """Keys of a list's items are set through the item's number."""
         settings = self.with_variables(
-            "notifications: {endpoints: [{name: a, url: x}]}\n",
-            NOTIFICATIONS_ENDPOINTS_0_URL="y",
+            "notifications: {endpoints: [{name: a, url: "http://x"}]}\n",
+            NOTIFICATIONS_ENDPOINTS_0_URL="http://y",
             NOTIFICATIONS_ENDPOINTS_1_NAME="b",
             NOTIFICATIONS_ENDPOINTS_1_HEADERS_AUTHORIZATION="[t]",
             VALIDATION_MANIFESTS_INDEXES_PLATFORMLIST_0_OS="linux",
         )
         first, second = settings.notifications.endpoints
-        self.assertEqual(("a", "y"), (first.name, first.url))
+        self.assertEqual(("a", "http://y"), (first.name, first.url))
         self.assertEqual(
             ("b", {"authorization": ("t",)}), (second.name, second.headers)
         )

@@ -76,6 +76,7 @@ class RenderTests(ConfigTestCase):
                 "storage",
                 "access",
                 "http",
+                "notifications",
                 "catalog",
                 "tags",
                 "validation",

@@ -26,6 +26,9 @@ _ACTED_ON = """
     validation.manifests.urls.deny validation.manifests.indexes.platforms
     validation.manifests.indexes.platformlist validation.manifests.sparse
     validation.manifests.maxsize policy.repository.classes
+    notifications.events.includereferences notifications.queue.driver
+    notifications.queue.path notifications.queue.maxsize notifications.queue.maxage
+    notifications.queue.keep notifications.endpoints
 """
 
 
@@ -70,7 +73,6 @@ class WarningTests(ConfigTestCase):
             ("middleware.storage", "middleware: {storage: [{name: cloudfront}]}"),
             ("http.debug", "http: {debug: {addr: ':5001'}}"),
             ("http.h2c.enabled", "http: {h2c: {enabled: true}}"),
-            ("notifications.endpoints", "notifications: {endpoints: [{name: a}]}"),
             ("redis", "redis: {addrs: ['a:1']}"),
             ("redis", "redis: {addr: 'a:1', pool: {maxidle: 1}}"),
             ("health.storagedriver", "health: {storagedriver: {enabled: true}}"),
