@@ -28,6 +28,7 @@ class PageTests(ConfigTestCase):
                 continue
             key = _named(key)
             variable = "REGISTRY_" + key.upper().replace(".", "_")
+            variable = variable.replace("_EVENTS_", "_EVENTCONFIG_")  # Go's field name
             rows = rf"^\| (\+ )?`{re.escape(key)}`<br>`{re.escape(variable)}"
             self.assertEqual(1, len(re.findall(rows, self.text, re.MULTILINE)), key)
 

@@ -129,7 +129,7 @@ class OverrideTests(ConfigTestCase):
     def test_list_of_sections(self) -> None:
         """Keys of a list's items are set through the item's number."""
         settings = self.with_variables(
-            "notifications: {endpoints: [{name: a, url: "http://x"}]}\n",
+            "notifications: {endpoints: [{name: a, url: 'http://x'}]}\n",
             NOTIFICATIONS_ENDPOINTS_0_URL="http://y",
             NOTIFICATIONS_ENDPOINTS_1_NAME="b",
             NOTIFICATIONS_ENDPOINTS_1_HEADERS_AUTHORIZATION="[t]",
