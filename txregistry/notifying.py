@@ -83,7 +83,7 @@ def make_witness(
     return EventWitness(
         notifications,
         clock,
-        _source(settings),
+        make_source(settings),
         urls.content,
         _client_address(lambda peer: peer in proxies),
         settings.notifications.events.includereferences,
@@ -229,7 +229,8 @@ def _split_url(url: str) -> tuple[str, dict[str, list[str]]]:
     return plain, {"Authorization": [f"Basic {credentials}"]}
 
 
-def _source(settings: Settings) -> SourceRecord:
+def make_source(settings: Settings) -> SourceRecord:
+    """Return what events say of this process."""
     name = socket.gethostname()
     for place in settings.http.places.values():
         if isinstance(place.addr, Address):

@@ -19,7 +19,8 @@ from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import OCTET_STREAM
 from txregistry.oci.names import Name, Tag
 
-Action: TypeAlias = Literal["push", "pull", "mount", "delete"]
+Action: TypeAlias = Literal["push", "pull", "mount", "delete", "test"]
+"""``test`` is what nobody has done: a receiver is tried out."""
 
 
 @frozen

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -230,7 +230,7 @@ class Ledger:
 
     def select(
         self, statement: str, parameters: Sequence[object] = ()
-    ) -> list[tuple[object, ...]]:
+    ) -> list[tuple[Any, ...]]:
         """Return rows."""
         with self._translated():
             return self._database.execute(statement, parameters).fetchall()

@@ -1,10 +1,11 @@
-"""The command ``txregistry``: serve in the foreground, check a configuration."""
+"""The command ``txregistry``: serve in the foreground, check a configuration, and more.
+
+``events`` has the commands for notifications; ``settings`` what all commands share.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import NoReturn
 
 import click
 from twisted.logger import Logger, globalLogBeginner
@@ -15,7 +16,9 @@ from txregistry.auth.editing import InvalidPassword, remove_user, set_password
 from txregistry.auth.explaining import access_of, explain, identity_of
 from txregistry.auth.hashes import DEFAULT_COST
 from txregistry.auth.htpasswd import InvalidUser
-from txregistry.config import ConfigError, Settings, load, render
+from txregistry.cli.events import events
+from txregistry.cli.settings import config_option, fail, load_settings
+from txregistry.config import ConfigError, render
 from txregistry.observe.logs import make_observer
 from txregistry.service import make_service, stop_on_signals
 
@@ -42,7 +45,7 @@ def serve(file: str | None) -> None:
     """
     from twisted.internet import reactor
 
-    settings = _load(file)
+    settings = load_settings(file)
     globalLogBeginner.beginLoggingTo(
         [make_observer(sys.stderr, settings.log.level)], redirectStandardIO=False
     )
@@ -51,7 +54,7 @@ def serve(file: str | None) -> None:
     try:
         service = make_service(settings, reactor)
     except ConfigError as error:
-        _fail(error)
+        fail(error)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()
@@ -69,13 +72,13 @@ def check(file: str | None) -> None:
     """
     from twisted.internet import reactor
 
-    settings = _load(file)
+    settings = load_settings(file)
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     try:
         make_service(settings, reactor, makes_files=False)
     except ConfigError as error:
-        _fail(error)
+        fail(error)
     click.echo(render(settings), nl=False)
 
 
@@ -95,10 +98,13 @@ def htpasswd(path: str, user: str, remove: bool, cost: int, stdin: bool) -> None
             new = set_password(path, user.encode(), password.encode(), cost)
             done = "added" if new else "has another password now"
     except (InvalidUser, InvalidPassword, ValueError) as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"{path}: {error.strerror}")
+        fail(f"{path}: {error.strerror}")
     click.echo(f"{user}: {done}")
+
+
+main.add_command(events)
 
 
 @main.group()
@@ -110,7 +116,7 @@ def access() -> None:
 @click.argument("user")
 @click.argument("action", type=click.Choice(["pull", "push", "delete", "catalog"]))
 @click.argument("repository", required=False, default="")
-@click.option("--config", "file", help="The configuration, as serve takes it.")
+@config_option
 @click.option("--group", "groups", multiple=True, help="A group that USER is in.")
 def explain_access(
     user: str, action: str, repository: str, file: str | None, groups: tuple[str, ...]
@@ -120,11 +126,11 @@ def explain_access(
     USER is a name, anonymous, certificate:NAME or token:NAME.
     """
     try:
-        rules = find_rules(_load(file))
+        rules = find_rules(load_settings(file))
     except ConfigError as error:
-        _fail(error)
+        fail(error)
     if rules is None:
-        _fail("the configuration has no access rules")
+        fail("the configuration has no access rules")
     who = identity_of(user, groups)
     wanted = access_of(action, repository)
     click.echo(explain(rules, who, wanted))
@@ -135,15 +141,3 @@ def _read_password(stdin: bool) -> str:
     if stdin:
         return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-
-
-def _load(file: str | None) -> Settings:
-    try:
-        return load(file, os.environ)
-    except ConfigError as error:
-        _fail(error)
-
-
-def _fail(error: Exception | str) -> NoReturn:
-    click.echo(f"txregistry: {error}", err=True)
-    sys.exit(1)
