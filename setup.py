@@ -34,6 +34,7 @@ TEST_REQUIRES = [
     *LDAP_REQUIRES,
     "coverage[toml] >= 7.4.0",
     "hypothesis >= 6.98.0",
+    "standardwebhooks >= 1.0.0",
 ]
 DEV_REQUIRES = [
     "import-linter >= 2.1",
