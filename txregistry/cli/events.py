@@ -39,6 +39,7 @@ from txregistry.webhooks.ledger import IN_MEMORY, Ledger, Tally, Waiting
 from txregistry.webhooks.posting import PostFailed
 
 _CONTENT: Final = b"{}"
+_AGENT: Final = "txregistry events test"
 
 _endpoint = click.option("--endpoint", help="Of this endpoint alone.")
 _dead = click.option(
@@ -182,10 +183,13 @@ def _test_event(settings: Settings, action: Any, repository: str, tag: str) -> E
         activity = Activity(action, Name.parse(repository), target, Tag.parse(tag))
     except RegistryError as error:
         fail(error.message)
-    source = make_source(settings)
-    request = RequestRecord(str(uuid4()), "", "", "POST", "txregistry events test")
+    source, http = make_source(settings), settings.http
+    host = source.addr if http.host is None else http.host.authority
+    scheme = "http" if http.host is None else http.host.scheme
+    url = f"{scheme}://{host}{http.prefix}v2/{repository}/manifests/{target.digest}"
+    request = RequestRecord(str(uuid4()), "127.0.0.1", host, "PUT", _AGENT)
     actor = os.environ.get("USER")
-    return Event(str(uuid4()), time.time(), activity, None, request, actor, source)
+    return Event(str(uuid4()), time.time(), activity, url, request, actor, source)
 
 
 @contextmanager

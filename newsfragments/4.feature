@@ -1,0 +1,1 @@
+Webhook notifications in the Go registry's form (v1 and v2) or as CloudEvents: an event is on disk before its request is answered, and is sent until the receiver takes it, in order, through restarts and `kill -9`. Messages can be signed (Standard Webhooks) and hold several events; `txregistry events` shows what waits, replays, purges and sends a trial.
