@@ -6,6 +6,7 @@ commands call it as they are. Several processes may have one file open.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,14 +119,18 @@ class Ledger:
             BrokenLedger: It cannot be used.
         """
         self.path = path
-        with self._translated():
+        with self._translated(), _alone_in_folder_of(path):
             if path != IN_MEMORY:
                 # Who did what is for its owner alone; SQLite's other files follow it.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._database = sqlite3.connect(
                 path, _PATIENCE, isolation_level=None, check_same_thread=False
             )
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -323,10 +328,12 @@ class Ledger:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # Where there is no room SQLite may have done so by itself.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -350,6 +357,23 @@ class Dropped:
 
     old: dict[str, int]
     crowded: dict[str, int]
+
+
+@contextmanager
+def _alone_in_folder_of(path: str) -> Iterator[None]:
+    """Let nobody else open a ledger: SQLite fails if two make one at the same time.
+
+    It does not wait for the other one when it begins to write ahead (``WAL``).
+    """
+    if path == IN_MEMORY:
+        yield
+        return
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _state(tried: Tried) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hmac
 from base64 import b64decode, b64encode
 from hashlib import sha256
@@ -73,7 +72,7 @@ def _key(secret: str) -> bytes:
     if secret.startswith(_PREFIX):
         try:
             key = b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise InvalidSecret(f"has no base64 behind {_PREFIX}") from None
     else:
         key = secret.encode()

@@ -1,0 +1,1 @@
+"""Tests of txregistry.webhooks, in memory and on a fake clock."""
