@@ -384,3 +384,57 @@ The Deferred fires when those who are to hear of it will; it fails with StorageE
 def tell_nobody(_activities: Sequence[Activity]) -> Deferred[None]:
     """Tell nobody; see Tell."""
     return succeed(None)
+
+
+@frozen(kw_only=True)
+class Exchange:
+    """A request and what came of it, when that is known.
+
+    Texts of the client's are as it sent them, decoded as Latin-1, but for what would
+    let a reader go on with somebody's upload, which is masked.
+
+    Attributes:
+        id: What the request is known by, here and in ``X-Request-Id``.
+        began: When its header was complete, in seconds since the epoch.
+        seconds: How long it took from then on.
+        address: The IP address that it came from; ``unix`` for a Unix socket.
+        user: Who sent it; None: nobody known.
+        method: The HTTP method.
+        uri: The request's target.
+        protocol: Such as ``HTTP/1.1``.
+        referer: The header of that name; None: there is none.
+        agent: What the client calls itself; None: it does not say.
+        route: The endpoint's name, the Go registry's where that has one; empty: none.
+        repository: The repository's name in the path, as written; None: there is none.
+        reference: The tag, digest or upload session in the path; None: there is none.
+        status: The HTTP status; 499: the client did not wait for the answer's end.
+        received: Bytes of the request's body that came.
+        sent: Bytes of the answer's body that went out.
+    """
+
+    id: str
+    began: float
+    seconds: float
+    address: str
+    user: str | None
+    method: str
+    uri: str
+    protocol: str
+    referer: str | None
+    agent: str | None
+    route: str
+    repository: str | None
+    reference: str | None
+    status: int
+    received: int
+    sent: int
+
+
+class IRequestWatcher(Interface):
+    """Sees all requests; must be quick, and not fail."""
+
+    def began(route: str, method: str) -> None:
+        """Note that an endpoint has got a request; ``ended`` follows with its route."""
+
+    def ended(exchange: Exchange) -> None:
+        """Note what came of a request. Those that reached no endpoint are here, too."""

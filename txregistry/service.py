@@ -18,6 +18,7 @@ from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.notifying import make_notifications, make_witness
+from txregistry.observe.accesslog import AccessLog
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
@@ -221,7 +222,7 @@ def make_service(
         reactor,
         _limits(settings),
         SERVER_NAME,
-        access_log=not settings.log.accesslog.disabled,
+        [] if settings.log.accesslog.disabled else [AccessLog()],
     )
 
     async def open_routes() -> KleinResource:

@@ -154,7 +154,7 @@ class SeveralTests(ServiceCase):
     def service(self, *listening: Deferred[Any], reloads: Any = ()) -> RegistryService:
         """Make a service on ports."""
         _, resource = make_echo()
-        site = RegistrySite(resource, self.reactor, Limits(), "test", access_log=False)
+        site = RegistrySite(resource, self.reactor, Limits(), "test")
         return RegistryService(
             site,
             [Listener(Endpoint(each)) for each in listening],
@@ -200,7 +200,7 @@ class SeveralTests(ServiceCase):
         before, other = NotingEndpoint(), NotingEndpoint()
         _, resource = make_echo()
         service = RegistryService(
-            RegistrySite(resource, self.reactor, Limits(), "test", access_log=False),
+            RegistrySite(resource, self.reactor, Limits(), "test"),
             [Listener(before, was_opened=True), Listener(other)],
             lambda: opening,
             self.reactor,

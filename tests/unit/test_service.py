@@ -166,9 +166,7 @@ class StopTests(SynchronousTestCase):
         drain_timeout: float = 30.0,
     ) -> RegistryService:
         """Make a service."""
-        self.site = RegistrySite(
-            make_echo()[1], self.reactor, Limits(), "test", access_log=False
-        )
+        self.site = RegistrySite(make_echo()[1], self.reactor, Limits(), "test")
         return RegistryService(
             self.site,
             [Listener(Endpoint(listening))],
@@ -266,9 +264,7 @@ class SignalTests(SynchronousTestCase):
         self.reactor = QuietReactor()
         self.routes, resource = make_echo()
         opening: Deferred[KleinResource] = succeed(resource)
-        self.site = RegistrySite(
-            resource, self.reactor, Limits(), "test", access_log=False
-        )
+        self.site = RegistrySite(resource, self.reactor, Limits(), "test")
         self.service = RegistryService(
             self.site,
             [Listener(Endpoint(succeed(Port())))],

@@ -54,7 +54,11 @@ class Wire:
         """Connect a client to the resource."""
         self.clock = clock or Clock()
         self.site = RegistrySite(
-            resource, self.clock, limits or Limits(), "test", access_log=False
+            resource,
+            self.clock,
+            limits or Limits(),
+            "test",
+            new_id=lambda: "a request's id",
         )
         self.transport = StringTransport(
             peerAddress=IPv4Address("TCP", "127.0.0.1", 54321)

@@ -125,6 +125,8 @@ def _register(
     app: Klein, endpoint: Endpoint, gate: Admission, witness: Witness
 ) -> None:
     async def handle(request: Any, **parts: str) -> None:
+        request.route, request.parts = endpoint.name, parts
+        request.site.began(request)
         try:
             accesses = endpoint.accesses(parts.get("name"))
             if accesses is not None:

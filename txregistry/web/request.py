@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 from attrs import frozen
 from cryptography import x509
@@ -24,6 +25,9 @@ from txregistry.web.body import RequestBody
 from txregistry.web.gate import Anybody, Caller
 
 _log = Logger()
+
+# What is taken from a client to be shown in logs and sent on.
+_REQUEST_ID: Final = re.compile("[A-Za-z0-9._:/+=@-]{1,128}")
 
 # The status in the log of a request whose client did not wait for the answer's end:
 # nginx's, and the Go registry's.
@@ -53,6 +57,10 @@ class RegistryRequest(Request):
         caller: What it may do, once the gate has let it in.
         identity: Who sent it; None: nobody has asked.
         tell: What hears of all that it does.
+        began: When its header was complete, in seconds since the epoch; None: it never
+            was.
+        route: The name of the endpoint that it is for; empty: none.
+        parts: The parts of the path that the endpoint names.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -63,6 +71,9 @@ class RegistryRequest(Request):
     caller: Caller = Anybody()
     identity: Identity | None = None
     tell: Tell = staticmethod(tell_nobody)
+    began: float | None = None
+    route = ""
+    parts: Mapping[str, str] = MappingProxyType({})
 
     _dispatched = False
     _silenced = False
@@ -74,8 +85,11 @@ class RegistryRequest(Request):
 
     @cached_property
     def id(self) -> str:
-        """A UUID."""
-        return str(uuid4())
+        """What the client or a proxy calls it (``X-Request-Id``), or a UUID."""
+        given = self.header("x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given
+        return str(self.channel.site.new_id())
 
     def gotLength(self, length: int | None) -> None:
         """Note that the headers are complete; no temporary file is made."""
@@ -102,6 +116,8 @@ class RegistryRequest(Request):
     def process(self) -> None:
         """Hand the request to the routes."""
         self.site = self.channel.site
+        self.began = self.site.seconds()
+        self.setHeader(b"x-request-id", self.id.encode("ascii"))
         self.setHeader(b"date", self.site.date())
         self.setHeader(b"server", self.site.server_name)
         self.setHeader(*(text.encode("ascii") for text in API_VERSION))

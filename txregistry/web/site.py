@@ -1,23 +1,22 @@
-"""Site: makes channels for clients, writes the access log, and drains at the end."""
+"""Site: makes channels for clients, tells what came of requests, drains at the end."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from uuid import uuid4
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from txregistry.interfaces import IRequestWatcher
 from txregistry.web.channel import RegistryChannel
+from txregistry.web.exchanges import exchange_of
 from txregistry.web.limits import Limits
 from txregistry.web.request import RegistryRequest
-
-_log = Logger(namespace="txregistry.access")
 
 
 class RegistrySite(Site):
@@ -26,6 +25,7 @@ class RegistrySite(Site):
     Attributes:
         draining: Whether no further requests are wanted.
         server_name: The ``Server`` header.
+        new_id: Makes the id of a request that comes without one.
     """
 
     noisy = False
@@ -36,15 +36,26 @@ class RegistrySite(Site):
         reactor: IReactorTime,
         limits: Limits,
         server_name: str,
-        access_log: bool = True,
+        watchers: Sequence[IRequestWatcher] = (),
+        new_id: Callable[[], object] = uuid4,
     ) -> None:
-        """Take the routes, where time is from, and bounds on clients."""
+        """Prepare.
+
+        Args:
+            resource: The routes.
+            reactor: Gives time.
+            limits: Bounds on clients.
+            server_name: The ``Server`` header.
+            watchers: Are told of requests.
+            new_id: Makes the id of a request that comes without one.
+        """
         super().__init__(resource, requestFactory=RegistryRequest, reactor=reactor)
         self.draining = False
         self.server_name = server_name.encode("ascii")
         self._clock = reactor
         self._limits = limits
-        self._access_log = access_log
+        self._watchers = watchers
+        self.new_id = new_id
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
 
@@ -95,42 +106,22 @@ class RegistrySite(Site):
         for channel in list(self._channels):
             channel.transport.abortConnection()
 
+    def seconds(self) -> float:
+        """Return the time in seconds since the epoch."""
+        return float(self._clock.seconds())
+
     def date(self) -> bytes:
         """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
         return bytes(datetimeToString(self._clock.seconds()))
 
+    def began(self, request: Any) -> None:
+        """Note that a request has reached an endpoint."""
+        for watcher in self._watchers:
+            watcher.began(request.route, request.method.decode("ascii"))
+
     def log(self, request: Any) -> None:
-        """Write a request to the access log, in the combined format."""
-        if self._access_log:
-            _log.info(
-                '{address} "{method} {uri} {protocol}" {status} {sent} "{agent}"',
-                address=request.getClientAddress().host,
-                method=_shown(request.method),
-                uri=_shown(_masked(request.uri)),
-                protocol=_shown(request.clientproto),
-                status=request.code,
-                sent=request.sentLength,
-                agent=_shown(request.getHeader(b"user-agent") or b"-"),
-            )
-
-
-def _masked(uri: bytes) -> bytes:
-    """Return a target without what lets its reader go on with somebody's upload."""
-    path, mark, query = uri.partition(b"?")
-    pieces = [
-        b"_state=***" if _name(piece) == b"_state" else piece
-        for piece in re.split(b"([&;])", query)
-    ]
-    return path + mark + b"".join(pieces)
-
-
-def _name(parameter: bytes) -> bytes:
-    return unquote_to_bytes(parameter.partition(b"=")[0])
-
-
-def _shown(value: bytes) -> str:
-    """Return what a client sent so that it cannot pass for anything else in a log."""
-    return "".join(
-        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}"
-        for byte in value
-    )
+        """Note that a request has ended, whatever came of it."""
+        if self._watchers:
+            exchange = exchange_of(request)
+            for watcher in self._watchers:
+                watcher.ended(exchange)

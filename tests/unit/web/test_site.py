@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -9,6 +11,8 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.web.echo import make_echo
+from txregistry.interfaces import IRequestWatcher
+from txregistry.observe.accesslog import AccessLog
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
@@ -17,14 +21,14 @@ from txregistry.web.site import RegistrySite
 class SiteCase(SynchronousTestCase):
     """A site and its clients."""
 
-    access_log = True
+    watchers: Sequence[IRequestWatcher] = (AccessLog(),)
 
     def setUp(self) -> None:
         """Make the site and watch the log."""
         self.routes, resource = make_echo()
         self.clock = Clock()
         self.site = RegistrySite(
-            resource, self.clock, Limits(), "test/1", self.access_log
+            resource, self.clock, Limits(), "test/1", self.watchers
         )
         self.events = self.enterContext(capturedLogs())
 
@@ -187,7 +191,7 @@ class SecretTests(SiteCase):
 class SilentTests(SiteCase):
     """Without an access log."""
 
-    access_log = False
+    watchers = ()
 
     def test_nothing(self) -> None:
         """Nothing is written."""

@@ -124,7 +124,7 @@ class ClientCertificateTests(TLSCase):
                 return [Endpoint("whoami", "GET", "/whoami", handle, None)]
 
         site = RegistrySite(
-            make_resource([Whoami()], Frame()), self.clock, Limits(), "test", False
+            make_resource([Whoami()], Frame()), self.clock, Limits(), "test"
         )
         tls = ReloadingContextFactory(self.client_options(MODES[2]), self.clock)
         context = client_context()

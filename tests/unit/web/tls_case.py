@@ -179,9 +179,7 @@ class TLSCase(SynchronousTestCase):
     def factory(self, contexts: ReloadingContextFactory) -> TLSFactory:
         """Return a factory for an echo site."""
         self.echo, resource = make_echo()
-        self.site = RegistrySite(
-            resource, self.clock, Limits(), "test", access_log=False
-        )
+        self.site = RegistrySite(resource, self.clock, Limits(), "test")
         return TLSFactory(contexts, self.site, self.clock)
 
     def connect(

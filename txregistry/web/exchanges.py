@@ -1,0 +1,58 @@
+"""Exchanges: what is told of a request when it has ended."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from txregistry.interfaces import Exchange
+
+
+def exchange_of(request: Any) -> Exchange:
+    """Return what is known of a request, which may have been none at all."""
+    identity, parts = request.identity, request.parts
+    now = request.channel.site.seconds()
+    began = now if request.began is None else request.began
+    body = request.body
+    return Exchange(
+        id=request.id,
+        began=began,
+        seconds=max(now - began, 0.0),
+        address=request.getClientAddress().host,
+        user=None if identity is None else identity.name,
+        method=request.method.decode("latin-1"),
+        uri=_masked(request.uri).decode("latin-1"),
+        protocol=request.clientproto.decode("latin-1"),
+        referer=request.header("referer"),
+        agent=request.header("user-agent"),
+        route=request.route,
+        repository=parts.get("name"),
+        reference=_reference(parts),
+        status=request.code,
+        received=0 if body is None else body.received,
+        sent=request.sentLength,
+    )
+
+
+def _reference(parts: dict[str, str]) -> str | None:
+    for part in ("tag_or_digest", "digest", "session_id"):
+        if part in parts:
+            return parts[part]
+    return None
+
+
+def _masked(uri: bytes) -> bytes:
+    """Return a target without what lets its reader go on with somebody's upload."""
+    if b"?" not in uri:
+        return uri
+    path, mark, query = uri.partition(b"?")
+    pieces = [
+        b"_state=***" if _name(piece) == b"_state" else piece
+        for piece in re.split(b"([&;])", query)
+    ]
+    return path + mark + b"".join(pieces)
+
+
+def _name(parameter: bytes) -> bytes:
+    return unquote_to_bytes(parameter.partition(b"=")[0])
