@@ -18,7 +18,7 @@ from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.notifying import make_notifications, make_witness
-from txregistry.observe.accesslog import AccessLog
+from txregistry.observing import DebugListener, make_debug_listener, make_observing
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
@@ -74,6 +74,7 @@ class RegistryService(Service):
         greeting: str,
         reloads: Sequence[Callable[[], object]] = (),
         notifications: Notifications | None = None,
+        debug: DebugListener | None = None,
     ) -> None:
         """Prepare.
 
@@ -86,6 +87,7 @@ class RegistryService(Service):
             greeting: What is logged when clients can come; ``{address}`` is where to.
             reloads: What reads its files anew, and logs how that went.
             notifications: Take events while it serves; None: nobody is told.
+            debug: The listener for those who run it; None: there is none.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -96,6 +98,8 @@ class RegistryService(Service):
         self._greeting = greeting
         self._reloads = reloads
         self._notifications = notifications
+        self._debug = debug
+        self._debug_port: IListeningPort | None = None
         self._notifying = False
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
         self._ports: dict[Listener, IListeningPort] = {}
@@ -151,6 +155,9 @@ class RegistryService(Service):
 
     async def _start(self) -> None:
         try:
+            if self._debug is not None:
+                debug = self._debug
+                self._debug_port = await debug.listener.endpoint.listen(debug.site)
             self._listen(was_opened=False)
             await self._await_ports()
             if self._notifications is not None:
@@ -166,6 +173,9 @@ class RegistryService(Service):
             self._reactor.callWhenRunning(self._reactor.stop)
             return
         self._greet()
+        if self._debug is not None and self._debug_port is not None:
+            address = self._debug.listener.shown(self._debug_port.getHost())
+            _log.info("debug listener on {address}", address=address)
 
     def _greet(self) -> None:
         addresses: dict[Listener, Any] = {
@@ -190,6 +200,8 @@ class RegistryService(Service):
             timer.cancel()
         if self._notifications is not None and self._notifying:
             await self._notifications.stop()
+        if self._debug_port is not None:
+            await _stop_listening(self._debug_port)
         _log.info("stopped")
 
 
@@ -214,6 +226,7 @@ def make_service(
     urls = _urls(settings)
     admitted = make_admission(settings, reactor, urls, makes_files)
     notifications = make_notifications(settings, reactor)
+    observing = make_observing(settings)
     witness: Witness = SilentWitness()
     if notifications is not None:
         witness = make_witness(settings, notifications, urls, reactor)
@@ -222,7 +235,7 @@ def make_service(
         reactor,
         _limits(settings),
         SERVER_NAME,
-        [] if settings.log.accesslog.disabled else [AccessLog()],
+        observing.watchers,
     )
 
     async def open_routes() -> KleinResource:
@@ -239,6 +252,7 @@ def make_service(
         _greeting(settings),
         [] if contexts is None else [contexts.reload],
         notifications,
+        make_debug_listener(settings, reactor, observing.pages),
     )
 
 

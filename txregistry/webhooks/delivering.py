@@ -91,9 +91,13 @@ class Deliverer:
             except (StorageError, OSError) as error:
                 text = "notifications: cannot read what waits for {name}: {error}"
                 _log.error(text, name=self.endpoint.name, error=error)
+                if self._stopping:
+                    break  # what cannot be noted is sent again at the next start
                 await deferLater(self._clock, _AFTER_BROKEN_LEDGER)
                 continue
             tried = []
+            if self._stopping:
+                break  # nobody would cancel the waits below any more
             if self._delay:
                 delay, self._delay = self._delay, 0.0
                 await deferLater(self._clock, delay)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -105,12 +104,16 @@ class Poster:
                 unbuffered=True,
             )
             answer = self._answer(response)
-            with suppress(
-                CancelledError
-            ):  # what it has said counts, how long it is not
+            location = _header(response, b"location")
+            goes_on = answer.status in _REDIRECTS and bool(location)
+            try:
                 await _drained(response)
-            location = response.headers.getRawHeaders("location", [""])[0]
-            if answer.status not in _REDIRECTS or not location:
+            except CancelledError:
+                # What it has said counts, however long it would go on; but there is
+                # no time to go elsewhere.
+                if goes_on:
+                    raise
+            if not goes_on:
                 return answer
             target = urljoin(url, location)
             if _origin(target) != _origin(url):
@@ -119,8 +122,8 @@ class Poster:
         return Answer(answer.status, problem="redirects for ever")
 
     def _answer(self, response: Any) -> Answer:
-        retry_after = response.headers.getRawHeaders("retry-after", [""])[0].strip()
-        return Answer(int(response.code), self._seconds(retry_after))
+        retry_after = self._seconds(_header(response, b"retry-after"))
+        return Answer(int(response.code), retry_after)
 
     def _seconds(self, retry_after: str) -> float | None:
         """Read ``Retry-After`` (RFC 9110, 10.2.3); None: it says nothing."""
@@ -128,7 +131,7 @@ class Poster:
             return float(retry_after[:9])
         try:
             moment = parsedate_to_datetime(retry_after)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
         return max(seconds - self._clock.seconds(), 0.0)
@@ -147,6 +150,7 @@ class _Drain(Protocol):
         self._left -= len(data)
         if self._left < 0:
             self._stop()
+            self.connectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See Protocol."""
@@ -156,7 +160,6 @@ class _Drain(Protocol):
     def _stop(self) -> None:
         # Not loseConnection, which would wait for the other side to end TLS.
         self.transport.stopProducing()  # type: ignore[union-attr]
-        self.connectionLost()
 
 
 def _encoded(headers: Mapping[str, Sequence[str]]) -> Headers:
@@ -165,6 +168,12 @@ def _encoded(headers: Mapping[str, Sequence[str]]) -> Headers:
         for value in values:
             encoded.addRawHeader(name.encode(), value.encode())
     return encoded
+
+
+def _header(response: IResponse, name: bytes) -> str:
+    """Return a header's first value; empty: it is not there."""
+    (value, *_) = response.headers.getRawHeaders(name, [b""])
+    return str(value, "latin-1").strip()
 
 
 def _drained(response: IResponse) -> Deferred[None]:

@@ -29,6 +29,7 @@ _ACTED_ON = """
     notifications.events.includereferences notifications.queue.driver
     notifications.queue.path notifications.queue.maxsize notifications.queue.maxage
     notifications.queue.keep notifications.endpoints
+    http.debug.addr http.debug.prometheus.enabled http.debug.prometheus.path
 """
 
 
@@ -71,7 +72,6 @@ class WarningTests(ConfigTestCase):
             ("log.hooks", "log: {hooks: [{type: mail}]}"),
             ("log.reportcaller", "log: {reportcaller: true}"),
             ("middleware.storage", "middleware: {storage: [{name: cloudfront}]}"),
-            ("http.debug", "http: {debug: {addr: ':5001'}}"),
             ("http.h2c.enabled", "http: {h2c: {enabled: true}}"),
             ("redis", "redis: {addrs: ['a:1']}"),
             ("redis", "redis: {addr: 'a:1', pool: {maxidle: 1}}"),

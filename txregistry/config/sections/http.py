@@ -14,6 +14,7 @@ from txregistry.config.sections.tls import TLS
 from txregistry.config.types import Headers, ListenAddress, Seconds, Secret
 
 _DEFAULT: Final = Address("127.0.0.1", 5000)
+_DEBUG: Final = Address("127.0.0.1", 5001)
 
 # Dots alone are not taken: clients make another path of them.
 _PREFIX: Final = re.compile(r"/(?:(?!\.{1,2}/)[A-Za-z0-9._~-]+/)*")
@@ -38,18 +39,41 @@ def _leaves_ours(_instance: Any, attribute: Attribute[Any], headers: Headers) ->
 
 @frozen
 class Prometheus(Section):
-    """``http.debug.prometheus``."""
+    """``http.debug.prometheus``.
 
-    enabled: Ignored[bool] = False
-    path: Ignored[str] = "/metrics"
+    Attributes:
+        enabled: Whether there are metrics.
+        path: Where they are.
+    """
+
+    enabled: bool = False
+    path: str = field(
+        default="/metrics",
+        validator=must(
+            re.compile(r"(/[A-Za-z0-9._~-]+)+").fullmatch,
+            'must be a path such as "/metrics"',
+        ),
+    )
 
 
 @frozen
 class Debug(Section):
-    """``http.debug``."""
+    """``http.debug``: a listener for those who run the registry.
 
-    addr: Ignored[str] = ""
-    prometheus: Ignored[Prometheus] = field(factory=Prometheus)
+    Attributes:
+        addr: Where it listens; None: port 5001 of 127.0.0.1 if it is needed.
+        prometheus: Metrics.
+    """
+
+    addr: Address | None = None
+    prometheus: Prometheus = field(factory=Prometheus)
+
+    @property
+    def place(self) -> Address | None:
+        """Where it listens; None: nowhere."""
+        if self.addr is None and self.prometheus.enabled:
+            return _DEBUG
+        return self.addr
 
 
 @frozen
@@ -162,7 +186,7 @@ class HTTP(Section):
     cors: Cors = field(factory=Cors)
     trustforwarded: TrustedProxies = field(factory=TrustedProxies)
     tls: TLS = field(factory=TLS)
-    debug: Ignored[Debug] = field(factory=Debug)
+    debug: Debug = field(factory=Debug)
     http2: HTTP2 = field(factory=HTTP2)
     h2c: H2C = field(factory=H2C)
 
