@@ -21,10 +21,12 @@ ANSWER: Final = "answer"
 BODY: Final = "body"
 STORE: Final = "store"
 
-_KNOWN: Final = Path(__file__).with_name("known_differences.toml")
+NOTHING: Final = "-"
+"""What stands for something that is not there."""
+
+_FOLDER: Final = Path(__file__).parent
 _BASE: Final = "docker/registry/v2/"
 _BETWEEN: Final = " | "
-_NOTHING: Final = "-"
 _LONGEST: Final = 300
 _IGNORED: Final = frozenset({"date", "server", "x-content-type-options"})
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -75,9 +77,13 @@ class Case:
         )
 
 
-def load_known() -> list[Case]:
-    """Read the differences that are meant: tables of ``why`` and ``cases`` by name."""
-    tables = tomllib.loads(_KNOWN.read_text())
+def load_known(what: str = "differences") -> list[Case]:
+    """Read the differences that are meant: tables of ``why`` and ``cases`` by name.
+
+    Args:
+        what: ``differences`` of answers and stores, or ``events``.
+    """
+    tables = tomllib.loads((_FOLDER / f"known_{what}.toml").read_text())
     return [Case(name, line) for name in tables for line in tables[name]["cases"]]
 
 
@@ -116,7 +122,7 @@ def compare_answers(step: Step, go: Answer, ours: Answer) -> Iterator[Difference
 def compare_stores(go: Mapping[str, str], ours: Mapping[str, str]) -> list[Difference]:
     """Tell in what two stores differ; see ``store_content``."""
     return [
-        Difference(path, STORE, go.get(path, _NOTHING), ours.get(path, _NOTHING))
+        Difference(path, STORE, go.get(path, NOTHING), ours.get(path, NOTHING))
         for path in sorted(go.keys() | ours.keys())
         if go.get(path) != ours.get(path)
     ]
@@ -141,7 +147,7 @@ def _compare_rest(go: Answer, ours: Answer) -> Iterator[tuple[str, str, str]]:
     for name in sorted((go.headers.keys() | ours.headers.keys()) - _IGNORED):
         if name != "content-length" or _is_plain(go):
             theirs, own = go.headers.get(name), ours.headers.get(name)
-            yield name, theirs or _NOTHING, own or _NOTHING
+            yield name, theirs or NOTHING, own or NOTHING
     if go.status < 400:
         yield BODY, _say_body(go), _say_body(ours)
 
