@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.deferreds import shielded
 from txregistry.interfaces import IEventSink, StorageError
 from txregistry.oci.events import Activity, Event
 from txregistry.webhooks.endpoint import Endpoint
@@ -56,7 +57,8 @@ class QueueSink:
         taken.addCallback(lambda _: self._wake(names))
         if all(event.activity.action == _NOT_WORTH_A_REFUSAL for event in events):
             taken.addErrback(_give_up, len(events))
-        return taken
+        # Whoever does not wait does not keep others from being woken.
+        return shielded(taken)
 
     def _entry(self, event: Event) -> Entry:
         names = [
