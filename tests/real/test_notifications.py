@@ -184,7 +184,8 @@ class FormTests(RealTestCase):
             wire.pull_blob("other", digest)
             path = "/v2/some/name/manifests"
             wire.ask("DELETE", f"{path}/{images[0].digest}", expect=202)
-            wire.ask("DELETE", f"{path}/tag1", expect=202)
+            answer = wire.ask("DELETE", f"{path}/tag1", expect=202)
+            self.last_request = answer.headers["x-request-id"]
         return 5 * 3 + 2 + 2 + 1
 
     def messages(self, name: str, *kinds: str) -> list[Message]:
@@ -195,11 +196,15 @@ class FormTests(RealTestCase):
         return messages
 
     def test_same_events(self) -> None:
-        """All endpoints are told the same, in the same order, each event once."""
+        """All endpoints are told the same, in the same order, each event once.
+
+        A request is named in them as in its answer.
+        """
         events = self.events["v2"]
         self.assertEqual(self.count, len(events))
         for name in ("batch", "cloudevent", "cloudevents", "binary"):
             self.assertEqual(events, self.events[name])
+        self.assertEqual(self.last_request, events[-1]["request"]["id"])
 
     def test_envelopes(self) -> None:
         """The Go registry's envelopes: of its second line, and of its third."""

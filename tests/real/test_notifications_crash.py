@@ -102,7 +102,10 @@ class CrashCase(RealTestCase):
 
     def telling(self, process: str = "one") -> Registry:
         """Start a registry on our folder, whose messages have the process's name."""
-        ignored = {"ignore": {"mediatypes": [BLOBS]}, "headers": {"X-From": [process]}}
+        ignored = {
+            "ignore": {"mediatypes": [BLOBS], "actions": ["pull"]},
+            "headers": {"X-From": [process]},
+        }
         told = endpoint("receiver", self.receiver.url(), **ignored)
         # Manifests whose blobs nobody has pushed are taken: it is not about them.
         settings = {
@@ -181,7 +184,7 @@ class CrashTests(CrashCase):
         """Killed ten times in 1,000 pushes and twice in delivery, it loses none.
 
         Every acknowledged push has one event, told once or more often under one id, and
-        of one repository they come in order.
+        of one repository they come in order. What there is an event of is there.
         """
         registry = self.telling()
         for number in range(ROUNDS):
@@ -196,6 +199,12 @@ class CrashTests(CrashCase):
             registry.start()
         self.wait_for_all()
         self.check(self.receiver.events())
+        with connected(registry.port) as wire:
+            # Also those whose push was cut off before its answer.
+            for event in self.receiver.events():
+                target = event["target"]
+                found = wire.digest_of(target["repository"], target["tag"])
+                self.assertEqual(target["digest"], found)
 
     def test_receiver_comes_and_goes(self) -> None:
         """A receiver that is killed again and again gets all that it was not told."""
