@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txregistry.deferreds import shielded
 from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
@@ -23,6 +25,8 @@ from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
 from txregistry.threads import InThread
+
+_log = Logger()
 
 
 class Manifests:
@@ -152,12 +156,15 @@ class Manifests:
         done: list[Activity] = []
         async with self._locks.held(self._layout.name):
             try:
-                done += await self._untag(digest)
+                await self._untag(digest, done)
                 done.insert(0, await self._unlink(digest))
                 # Another process may have tagged it meanwhile.
-                done += await self._untag(digest)
-            finally:
-                told = self._tell(done)
+                await self._untag(digest, done)
+            except Exception:
+                # What was done is told; what the caller hears is why not all was.
+                self._tell(done).addErrback(_log_untold)
+                raise
+            told = self._tell(done)
         await told
 
     async def _unlink(self, digest: Digest) -> Activity:
@@ -175,13 +182,10 @@ class Manifests:
             raise self._unknown(digest) from None
         return Activity("delete", name, target)
 
-    async def _untag(self, digest: Digest) -> list[Activity]:
-        pointing = await self._tags.pointing_to(digest)
-        return [
-            self._tags.deleted(tag)
-            for tag in pointing
-            if await self._tags.detach(tag, digest)
-        ]
+    async def _untag(self, digest: Digest, done: list[Activity]) -> None:
+        for tag in await self._tags.pointing_to(digest):
+            if await self._tags.detach(tag, digest):
+                done.append(self._tags.deleted(tag))
 
     def _pushed(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
@@ -200,3 +204,8 @@ class Manifests:
 
     def _unknown(self, digest: Digest) -> ManifestUnknown:
         return ManifestUnknown({"name": str(self._layout.name), "digest": str(digest)})
+
+
+def _log_untold(failure: Failure) -> None:
+    text = "a deletion that broke off cannot be told: {error}"
+    _log.error(text, error=failure.value)
