@@ -105,7 +105,7 @@ class RequestRecord:
     """The request that something was done by.
 
     Attributes:
-        id: A UUID.
+        id: What its answer calls it (``X-Request-Id``).
         addr: The client's IP address, with the port if it is no proxy that names it.
         host: What the client called the registry.
         method: The HTTP method.
