@@ -22,6 +22,7 @@ INSTALL_REQUIRES = [
     "cryptography >= 45.0.7",
     "joserfc >= 1.7.7",
     "klein >= 23.12.0",
+    "prometheus-client >= 0.20.0",
     "pyOpenSSL >= 25.2.0",
     "PyYAML >= 6.0.1",
     "treq >= 24.9.1",

@@ -2,29 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
+from txregistry import __version__
 from txregistry.config import Settings
-from txregistry.interfaces import IRequestWatcher
+from txregistry.interfaces import IRequestWatcher, IStorageDriver
 from txregistry.observe.accesslog import AccessLog
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
+from txregistry.observe.gauges import NotificationGauges, ProcessGauges
+from txregistry.observe.lag import LagWatch
+from txregistry.observe.metrics import Metrics, MetricsPages
+from txregistry.observe.request_metrics import (
+    ContentMetrics,
+    RequestMetrics,
+    StorageMetrics,
+)
+from txregistry.storage.timed import TimedDriver
 from txregistry.web.listeners import Listener, tcp_endpoint
+from txregistry.web.witness import CountingWitness, Witness
+from txregistry.webhooks.notifications import Notifications
 
 
-@frozen
+@define
 class Observing:
     """What sees what the registry does.
 
     Attributes:
         watchers: Are told of requests.
         pages: What the debug listener shows.
+        metrics: The metrics; None: there are none.
+        lag: Measures how late the reactor is; None: nobody wants to know.
     """
 
-    watchers: Sequence[IRequestWatcher] = ()
-    pages: Sequence[Pages] = field(default=())
+    watchers: list[IRequestWatcher] = field(factory=list)
+    pages: list[Pages] = field(factory=list)
+    metrics: Metrics | None = None
+    lag: LagWatch | None = None
+    _repositories: int = 0
+
+    def start(self) -> None:
+        """Begin to measure."""
+        if self.lag is not None:
+            self.lag.start()
+
+    def stop(self) -> None:
+        """End it."""
+        if self.lag is not None:
+            self.lag.stop()
+
+    def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
+        """Return a driver that does the same, and is timed."""
+        if self.metrics is None:
+            return driver
+        done = StorageMetrics(self.metrics, driver.name).done
+        return TimedDriver(driver, clock, done)
+
+    def witness(self, witness: Witness) -> Witness:
+        """Return a witness that tells the same, and counts."""
+        if self.metrics is None:
+            return witness
+        count = ContentMetrics(self.metrics, self._repositories).count
+        return CountingWitness(witness, count)
 
 
 @frozen
@@ -40,12 +81,27 @@ class DebugListener:
     site: DebugSite
 
 
-def make_observing(settings: Settings) -> Observing:
-    """Join what sees what the registry does."""
-    watchers: list[IRequestWatcher] = []
+def make_observing(
+    settings: Settings,
+    reactor: Any,
+    notifications: Notifications | None,
+    certificate_days: Callable[[], float] | None,
+) -> Observing:
+    """Join what sees what the registry does.
+
+    Args:
+        settings: The configuration.
+        reactor: Gives time and threads.
+        notifications: What tells others; None: nobody is told.
+        certificate_days: Returns for how many days the certificate is good; None:
+            there is none.
+    """
+    observing = Observing()
     if not settings.log.accesslog.disabled:
-        watchers.append(AccessLog())
-    return Observing(watchers)
+        observing.watchers.append(AccessLog())
+    if settings.http.debug.prometheus.enabled:
+        _add_metrics(observing, settings, reactor, notifications, certificate_days)
+    return observing
 
 
 def make_debug_listener(
@@ -57,3 +113,24 @@ def make_debug_listener(
         return None
     endpoint = tcp_endpoint(reactor, address.host, address.port)
     return DebugListener(Listener(endpoint), make_debug_site(pages, reactor))
+
+
+def _add_metrics(
+    observing: Observing,
+    settings: Settings,
+    reactor: Any,
+    notifications: Notifications | None,
+    certificate_days: Callable[[], float] | None,
+) -> None:
+    prometheus = settings.http.debug.prometheus
+    metrics = Metrics()
+    metrics.collectors.register(ProcessGauges(__version__, reactor, certificate_days))
+    if notifications is not None:
+        gauges = NotificationGauges(notifications.states, reactor)
+        metrics.gathering(gauges.gather)
+        metrics.collectors.register(gauges)
+    observing.metrics = metrics
+    observing.lag = LagWatch(metrics.lag.observe, reactor)
+    observing.watchers.append(RequestMetrics(metrics))
+    observing.pages.append(MetricsPages(metrics, prometheus.path))
+    observing._repositories = prometheus.repositories

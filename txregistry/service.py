@@ -18,7 +18,12 @@ from txregistry.admission import make_admission
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.notifying import make_notifications, make_witness
-from txregistry.observing import DebugListener, make_debug_listener, make_observing
+from txregistry.observing import (
+    DebugListener,
+    Observing,
+    make_debug_listener,
+    make_observing,
+)
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
@@ -75,6 +80,7 @@ class RegistryService(Service):
         reloads: Sequence[Callable[[], object]] = (),
         notifications: Notifications | None = None,
         debug: DebugListener | None = None,
+        observing: Observing | None = None,
     ) -> None:
         """Prepare.
 
@@ -88,6 +94,7 @@ class RegistryService(Service):
             reloads: What reads its files anew, and logs how that went.
             notifications: Take events while it serves; None: nobody is told.
             debug: The listener for those who run it; None: there is none.
+            observing: Sees what it does; None: nothing does.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -99,6 +106,7 @@ class RegistryService(Service):
         self._reloads = reloads
         self._notifications = notifications
         self._debug = debug
+        self._observing = observing or Observing()
         self._debug_port: IListeningPort | None = None
         self._notifying = False
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
@@ -155,6 +163,7 @@ class RegistryService(Service):
 
     async def _start(self) -> None:
         try:
+            self._observing.start()
             if self._debug is not None:
                 debug = self._debug
                 self._debug_port = await debug.listener.endpoint.listen(debug.site)
@@ -202,6 +211,7 @@ class RegistryService(Service):
             await self._notifications.stop()
         if self._debug_port is not None:
             await _stop_listening(self._debug_port)
+        self._observing.stop()
         _log.info("stopped")
 
 
@@ -220,16 +230,23 @@ def make_service(
         ConfigError: The storage driver does not take its part of the configuration; or
             a file for TLS cannot be used.
     """
-    driver = _make_driver(settings, reactor)
+    own_driver = _make_driver(settings, reactor)
     frame = _frame(settings)
     contexts = _contexts(settings, reactor)
     urls = _urls(settings)
     admitted = make_admission(settings, reactor, urls, makes_files)
     notifications = make_notifications(settings, reactor)
-    observing = make_observing(settings)
+    observing = make_observing(
+        settings,
+        reactor,
+        notifications,
+        None if contexts is None else contexts.expires_in,
+    )
+    driver = observing.driver(own_driver, reactor)
     witness: Witness = SilentWitness()
     if notifications is not None:
         witness = make_witness(settings, notifications, urls, reactor)
+    witness = observing.witness(witness)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -253,6 +270,7 @@ def make_service(
         [] if contexts is None else [contexts.reload],
         notifications,
         make_debug_listener(settings, reactor, observing.pages),
+        observing,
     )
 
 

@@ -30,6 +30,30 @@ class SilentWitness:
 
 
 @frozen
+class CountingWitness:
+    """Counts what requests do, and leaves the telling to another witness.
+
+    Attributes:
+        witness: The other one.
+        count: Takes what was done.
+    """
+
+    witness: Witness
+    count: Callable[[Activity], None]
+
+    def of(self, request: Any) -> Tell:
+        """See Witness."""
+        tell_on = self.witness.of(request)
+
+        def tell(activities: Sequence[Activity]) -> Deferred[None]:
+            for activity in activities:
+                self.count(activity)
+            return tell_on(activities)
+
+        return tell
+
+
+@frozen
 class EventWitness:
     """Makes events of what requests do, and hands them to a sink.
 

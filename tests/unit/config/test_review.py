@@ -30,6 +30,7 @@ _ACTED_ON = """
     notifications.queue.path notifications.queue.maxsize notifications.queue.maxage
     notifications.queue.keep notifications.endpoints
     http.debug.addr http.debug.prometheus.enabled http.debug.prometheus.path
+    http.debug.prometheus.repositories
 """
 
 

@@ -44,6 +44,7 @@ class Prometheus(Section):
     Attributes:
         enabled: Whether there are metrics.
         path: Where they are.
+        repositories: How many repositories are told apart; 0: none.
     """
 
     enabled: bool = False
@@ -53,6 +54,10 @@ class Prometheus(Section):
             re.compile(r"(/[A-Za-z0-9._~-]+)+").fullmatch,
             'must be a path such as "/metrics"',
         ),
+    )
+    repositories: int = field(
+        default=0,
+        validator=must(lambda n: 0 <= n <= 10000, "must be from 0 to 10000"),
     )
 
 

@@ -1,0 +1,168 @@
+"""Metrics: the instruments, and the page that shows what they say.
+
+Names and labels that the Go registry has are its own, so that dashboards go on working.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from txregistry.observe.debug import Content, Page
+
+_LATENCIES: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
+_SIZES: Final = tuple(1024.0 * 2**step for step in range(22))
+
+Gather = Callable[[], Awaitable[None]]
+"""Brings up to date, before the page is shown, what has to be asked for."""
+
+
+class Metrics:
+    """The instruments of one process.
+
+    Several processes with the same folder in ``PROMETHEUS_MULTIPROC_DIR`` show the sum
+    of all, whichever is asked (prometheus_client's multi-process mode).
+
+    Attributes:
+        collectors: Takes further instruments, those of this process alone.
+        in_flight: Requests that run, by handler.
+        requests: Requests that have ended, by handler, code and method.
+        durations: Seconds that requests took, by handler and method.
+        request_sizes: Bytes of requests' bodies, by handler; the sum is what came in.
+        response_sizes: Bytes of answers' bodies, by handler; the sum is what went out.
+        uploads: Requests that send a blob's content, by outcome.
+        contents: What was done to content, by kind and action.
+        repositories: What was done to content, by repository and action.
+        logins: Requests by what came of asking who sends them.
+        storage: Seconds that the storage driver took, by driver and action.
+        storage_errors: What the storage driver could not do, by driver and action.
+        lag: Seconds by which the reactor was late.
+    """
+
+    def __init__(self) -> None:
+        """Make the instruments; all say nothing yet."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.collectors = CollectorRegistry()
+        self._gathering: list[Gather] = []
+        registry = self.collectors
+        self.in_flight = Gauge(
+            "registry_http_in_flight_requests",
+            "Requests that run now.",
+            ["handler"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.requests = Counter(
+            "registry_http_requests_total",
+            "Requests that have ended.",
+            ["handler", "code", "method"],
+            registry=registry,
+        )
+        self.durations = Histogram(
+            "registry_http_request_duration_seconds",
+            "How long requests took, from the end of their header on.",
+            ["handler", "method"],
+            registry=registry,
+            buckets=_LATENCIES,
+        )
+        self.request_sizes = Histogram(
+            "registry_http_request_size_bytes",
+            "Sizes of requests' bodies.",
+            ["handler"],
+            registry=registry,
+            buckets=_SIZES,
+        )
+        self.response_sizes = Histogram(
+            "registry_http_response_size_bytes",
+            "Sizes of answers' bodies.",
+            ["handler"],
+            registry=registry,
+            buckets=_SIZES,
+        )
+        self.uploads = Counter(
+            "registry_uploads_total",
+            "Uploads that were started, completed, cancelled or failed, and requests"
+            " with content whose client left (abandoned).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.contents = Counter(
+            "registry_content_total",
+            "What was done to blobs, manifests and tags.",
+            ["kind", "action"],
+            registry=registry,
+        )
+        self.repositories = Counter(
+            "registry_repository_content_total",
+            "What was done to content, by repository; those behind the cap together.",
+            ["repository", "action"],
+            registry=registry,
+        )
+        self.logins = Counter(
+            "registry_auth_requests_total",
+            "Requests by what came of asking who sends them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.storage = Histogram(
+            "registry_storage_action_seconds",
+            "How long the storage driver took.",
+            ["driver", "action"],
+            registry=registry,
+        )
+        self.storage_errors = Counter(
+            "registry_storage_errors_total",
+            "What the storage driver could not do, but for what is not there.",
+            ["driver", "action"],
+            registry=registry,
+        )
+        self.lag = Histogram(
+            "registry_reactor_lag_seconds",
+            "By how much the reactor was late.",
+            registry=registry,
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+        )
+        ProcessCollector(registry=registry)
+
+    def gathering(self, gather: Gather) -> None:
+        """Have something done each time before the metrics are shown."""
+        self._gathering.append(gather)
+
+    async def text(self) -> bytes:
+        """Return all metrics in the text format 0.0.4 of Prometheus."""
+        for gather in self._gathering:
+            await gather()
+        shown = self.collectors
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            shown = CollectorRegistry()
+            MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
+        return generate_latest(shown)
+
+
+class MetricsPages:
+    """The metrics on the debug listener."""
+
+    def __init__(self, metrics: Metrics, path: str) -> None:
+        """Take the metrics and the path."""
+        self._metrics = metrics
+        self._path = path
+
+    def pages(self) -> Sequence[Page]:
+        """See Pages."""
+        return [Page(self._path, self._show, "metrics for Prometheus")]
+
+    async def _show(self, _parameters: dict[str, str]) -> Content:
+        return Content(await self._metrics.text(), CONTENT_TYPE_LATEST)
