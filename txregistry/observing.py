@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from txregistry import __version__
 from txregistry.config import Settings
-from txregistry.interfaces import IRequestWatcher, IStorageDriver
+from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver
 from txregistry.observe.accesslog import AccessLog
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
 from txregistry.observe.gauges import NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
 from txregistry.observe.metrics import Metrics, MetricsPages
+from txregistry.observe.pages import ProcessPages
+from txregistry.observe.profiling import ProfilePages
 from txregistry.observe.request_metrics import (
     ContentMetrics,
     RequestMetrics,
@@ -22,6 +24,7 @@ from txregistry.observe.request_metrics import (
 )
 from txregistry.storage.timed import TimedDriver
 from txregistry.web.listeners import Listener, tcp_endpoint
+from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
 from txregistry.webhooks.notifications import Notifications
 
@@ -105,14 +108,32 @@ def make_observing(
 
 
 def make_debug_listener(
-    settings: Settings, reactor: Any, pages: Sequence[Pages]
+    settings: Settings, reactor: Any, pages: Sequence[Pages], site: RegistrySite
 ) -> DebugListener | None:
-    """Join the debug listener; None: there is to be none."""
+    """Join the debug listener; None: there is to be none.
+
+    Args:
+        settings: The configuration.
+        reactor: Listens, and gives time and threads.
+        pages: What to show beside what the process is and does.
+        site: Knows the requests that run.
+    """
     address = settings.http.debug.place
     if address is None:
         return None
+
+    def requests() -> list[dict[str, Any]]:
+        return [_shown(exchange) for exchange in site.running()]
+
+    process = ProcessPages(__version__, settings.effective, requests, reactor)
+    all_pages = [*pages, process, ProfilePages(reactor)]
     endpoint = tcp_endpoint(reactor, address.host, address.port)
-    return DebugListener(Listener(endpoint), make_debug_site(pages, reactor))
+    return DebugListener(Listener(endpoint), make_debug_site(all_pages, reactor))
+
+
+def _shown(exchange: Exchange) -> dict[str, Any]:
+    """Return what is shown of a request that runs, which has no status yet."""
+    return asdict(exchange, filter=lambda attribute, _: attribute.name != "status")
 
 
 def _add_metrics(

@@ -269,7 +269,7 @@ def make_service(
         _greeting(settings),
         [] if contexts is None else [contexts.reload],
         notifications,
-        make_debug_listener(settings, reactor, observing.pages),
+        make_debug_listener(settings, reactor, observing.pages, site),
         observing,
     )
 

@@ -12,7 +12,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txregistry.interfaces import IRequestWatcher
+from txregistry.interfaces import Exchange, IRequestWatcher
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.limits import Limits
@@ -113,6 +113,15 @@ class RegistrySite(Site):
     def date(self) -> bytes:
         """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
         return bytes(datetimeToString(self._clock.seconds()))
+
+    def running(self) -> list[Exchange]:
+        """Return what is known of the requests that run; their status means nothing."""
+        return [
+            exchange_of(request)
+            for channel in self._channels
+            for request in channel.requests
+            if request.began is not None and not request.finished
+        ]
 
     def began(self, request: Any) -> None:
         """Note that a request has reached an endpoint."""
