@@ -5,25 +5,27 @@ from __future__ import annotations
 import os
 import random
 import socket
-from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from treq.client import HTTPClient
 from twisted.internet import ssl
+from twisted.internet.task import Cooperator
 from twisted.web.client import (
     Agent,
     BrowserLikePolicyForHTTPS,
+    FileBodyProducer,
     HTTPConnectionPool,
 )
 
 from txregistry import __version__
 from txregistry.config import Address, Settings
 from txregistry.config.sections.notifications import Endpoint as EndpointSettings
+from txregistry.config.sections.weburls import split_user
 from txregistry.interfaces import InvalidOption
 from txregistry.oci.events import SourceRecord
 from txregistry.oci.forwarded import client
@@ -147,13 +149,13 @@ def open_ledger(path: str) -> Ledger:
 
 
 def _endpoint(given: EndpointSettings, reactor: Any) -> Endpoint:
-    url, credentials = _split_url(given.url)
+    url, credentials = split_user(given.url)
     ignored = {*given.ignore.mediatypes, *given.ignoredmediatypes}
     timeout = given.timeout or _DEFAULT_TIMEOUT
     poster = Poster(
         _client(reactor, given.rootcerts, timeout),
         url,
-        {"User-Agent": [f"txregistry/{__version__}"], **credentials, **given.headers},
+        _headers({"User-Agent": [f"txregistry/{__version__}"], **credentials}, given),
         timeout,
         reactor,
     )
@@ -176,6 +178,15 @@ def _endpoint(given: EndpointSettings, reactor: Any) -> Endpoint:
         given.batch,
         _signer(given.secrets),
     )
+
+
+def _headers(
+    ours: Mapping[str, Sequence[str]], given: EndpointSettings
+) -> dict[str, Sequence[str]]:
+    """Return the headers that are configured, and those of ours that are not."""
+    taken = {name.lower() for name in given.headers}
+    free = {name: values for name, values in ours.items() if name.lower() not in taken}
+    return {**free, **given.headers}
 
 
 def _globs(texts: Sequence[str]) -> Globs | None:
@@ -203,7 +214,12 @@ def _client(reactor: Any, rootcerts: str, timeout: float) -> HTTPClient:
     pool.cachedConnectionTimeout = _IDLE
     pool.retryAutomatically = False
     policy = BrowserLikePolicyForHTTPS(_roots(rootcerts))
-    return HTTPClient(Agent(reactor, policy, connectTimeout=timeout, pool=pool))
+    agent = Agent(reactor, policy, connectTimeout=timeout, pool=pool)
+    cooperator = Cooperator(scheduler=lambda step: reactor.callLater(0, step))
+    return HTTPClient(
+        agent,
+        data_to_body_producer=lambda body: FileBodyProducer(BytesIO(body), cooperator),
+    )
 
 
 def _roots(path: str) -> Any:
@@ -216,17 +232,6 @@ def _roots(path: str) -> Any:
             for each in load_certificates("rootcerts", path)
         ]
     )
-
-
-def _split_url(url: str) -> tuple[str, dict[str, list[str]]]:
-    """Return a URL without its user and password, and the header that shows them."""
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, {}
-    credentials = b64encode(unquote(userinfo).encode()).decode()
-    plain = urlunsplit(parts._replace(netloc=host))
-    return plain, {"Authorization": [f"Basic {credentials}"]}
 
 
 def make_source(settings: Settings) -> SourceRecord:

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from attrs import frozen
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -85,12 +86,12 @@ class Poster:
             all_headers.setRawHeaders(name.encode(), [value.encode()])
         posting = Deferred.fromCoroutine(self._post(body, all_headers))
         try:
-            return await posting.addTimeout(self._timeout, self._clock)
+            return await posting.addTimeout(self._timeout, self._clock, _time_out)
         except TimeoutError:
             raise PostFailed(f"no answer in {self._timeout:g} s") from None
-        except CancelledError:
-            raise
         except Exception as error:  # agents fail as they like
+            if _is_cancelled(error):
+                raise CancelledError from error
             raise PostFailed(_described(error)) from error
 
     async def _post(self, body: bytes, headers: Headers) -> Answer:
@@ -188,10 +189,27 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
 
 
+def _time_out(result: Any, _seconds: float) -> Any:
+    """Return an answer that was there when the time was over.
+
+    Raises:
+        TimeoutError: There was none.
+    """
+    if isinstance(result, Failure):
+        raise TimeoutError
+    return result
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Say whether an agent has failed because nobody waits for it any more."""
+    if isinstance(error, ResponseNeverReceived | ResponseFailed):
+        return any(_is_cancelled(each.value) for each in error.reasons)
+    return isinstance(error, CancelledError | ConnectingCancelledError)
+
+
 def _described(error: Exception) -> str:
     reason: object = error
     if isinstance(error, ResponseNeverReceived | ResponseFailed) and error.reasons:
-        reason = error.reasons[0]
-        reason = reason.value if isinstance(reason, Failure) else reason
+        reason = error.reasons[0].value
     text = " ".join(str(reason).split()) or type(reason).__name__
     return text[:_LONGEST_PROBLEM]

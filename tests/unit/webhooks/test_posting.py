@@ -254,7 +254,6 @@ class FailureTests(PostingCase):
         for error, problem in (
             (ResponseNeverReceived([reason, other]), "the reason"),
             (ResponseFailed([reason]), "the reason"),
-            (ResponseFailed([ValueError("bare")]), "bare"),
         ):
             text = self.problem(self.post(error))
             self.assertTrue(text.startswith(problem), text)
