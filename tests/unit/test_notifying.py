@@ -212,7 +212,7 @@ class NotificationsTests(NotifyingCase):
         self.successResultOf(Deferred.fromCoroutine(made.start()))
         self.assertEqual([], self.reactor.tcpClients)
         self.successResultOf(made.deliver([event()]))
-        self.assertEqual(1, len(self.reactor.tcpClients))
+        self.assertEqual(("192.0.2.1", 80), self.reactor.tcpClients[0][:2])
         self.successResultOf(Deferred.fromCoroutine(made.stop()))
 
 

@@ -69,7 +69,7 @@ class PostTests(NotifyingCase):
         self.assertEqual("POST /?a=b HTTP/1.1", lines[0])
         self.assertIn("Authorization: Basic bWU6cEBzczp3b3Jk", lines)
         self.assertIn("Host: 192.0.2.1:81", lines)
-        self.assertEqual(81, self.reactor.tcpClients[0][1])
+        self.assertEqual(("192.0.2.1", 81), self.reactor.tcpClients[0][:2])
 
     def test_headers_win(self) -> None:
         """A header that is configured takes the place of ours."""
