@@ -15,9 +15,11 @@ from twisted.logger import Logger
 
 from txregistry import __version__
 from txregistry.admission import make_admission
+from txregistry.checking import make_health
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.notifying import make_notifications, make_witness
+from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
     DebugListener,
     Observing,
@@ -81,6 +83,7 @@ class RegistryService(Service):
         notifications: Notifications | None = None,
         debug: DebugListener | None = None,
         observing: Observing | None = None,
+        health: Health | None = None,
     ) -> None:
         """Prepare.
 
@@ -95,6 +98,7 @@ class RegistryService(Service):
             notifications: Take events while it serves; None: nobody is told.
             debug: The listener for those who run it; None: there is none.
             observing: Sees what it does; None: nothing does.
+            health: Checks what it depends on; None: nothing does.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -107,6 +111,7 @@ class RegistryService(Service):
         self._notifications = notifications
         self._debug = debug
         self._observing = observing or Observing()
+        self._health = health or Health([], reactor)
         self._debug_port: IListeningPort | None = None
         self._notifying = False
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
@@ -181,6 +186,7 @@ class RegistryService(Service):
             _log.error("cannot start: {error}", error=error)
             self._reactor.callWhenRunning(self._reactor.stop)
             return
+        self._health.start()
         self._greet()
         if self._debug is not None and self._debug_port is not None:
             address = self._debug.listener.shown(self._debug_port.getHost())
@@ -199,6 +205,7 @@ class RegistryService(Service):
                 break
 
     async def _stop(self) -> None:
+        self._health.stop()
         await gatherResults([_stop_listening(port) for port in self._ports.values()])
         _log.info("stopping; waiting for running requests")
         drained = self._site.drain()
@@ -227,11 +234,10 @@ def make_service(
             service is good for nothing but to see whether it can be made.
 
     Raises:
-        ConfigError: The storage driver does not take its part of the configuration; or
-            a file for TLS cannot be used.
+        ConfigError: A part does not take its share of the configuration, such as the
+            storage driver; or a file for TLS cannot be used.
     """
     own_driver = _make_driver(settings, reactor)
-    frame = _frame(settings)
     contexts = _contexts(settings, reactor)
     urls = _urls(settings)
     admitted = make_admission(settings, reactor, urls, makes_files)
@@ -243,6 +249,8 @@ def make_service(
         None if contexts is None else contexts.expires_in,
     )
     driver = observing.driver(own_driver, reactor)
+    health = make_health(settings, driver, reactor)
+    frame = _frame(settings, health)
     witness: Witness = SilentWitness()
     if notifications is not None:
         witness = make_witness(settings, notifications, urls, reactor)
@@ -260,6 +268,7 @@ def make_service(
         all_routes = [*routes, *admitted.routes]
         return make_resource(all_routes, frame, admitted.gate, witness)
 
+    pages = [*observing.pages, HealthPages(health)]
     return RegistryService(
         site,
         _listeners(settings, reactor, contexts),
@@ -269,8 +278,9 @@ def make_service(
         _greeting(settings),
         [] if contexts is None else [contexts.reload],
         notifications,
-        make_debug_listener(settings, reactor, observing.pages, site),
+        make_debug_listener(settings, reactor, pages, site),
         observing,
+        health,
     )
 
 
@@ -379,11 +389,11 @@ def _rules(settings: Settings) -> ManifestRules:
     )
 
 
-def _frame(settings: Settings) -> Frame:
+def _frame(settings: Settings, health: Health) -> Frame:
     http = settings.http
     cors = Cors(frozenset(http.cors.origins), http.cors.maxage)
     read_only = settings.storage.maintenance.readonly.enabled
-    return Frame(http.prefix, http.headers, cors, read_only)
+    return Frame(http.prefix, http.headers, cors, read_only, health.is_failing)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -18,6 +18,7 @@ The tree is the Go registry's, so that either can take over from the other::
                 /<algorithm>/<encoded>/descriptor
         /_txregistry                                               (ours)
             /secret
+            /probe
 
 A link's content is a digest's text. What is marked as ours the Go registry ignores.
 """
@@ -34,6 +35,7 @@ from txregistry.oci.names import Name, Tag
 ROOT: Final = "/docker/registry/v2"
 REPOSITORIES: Final = f"{ROOT}/repositories"
 SECRET: Final = f"{ROOT}/_txregistry/secret"
+PROBE: Final = f"{ROOT}/_txregistry/probe"
 
 LAYERS: Final = "_layers"
 MANIFESTS: Final = "_manifests"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -15,7 +15,12 @@ from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from txregistry.oci.errors import BadRequest, RegistryError, Unsupported
+from txregistry.oci.errors import (
+    BadRequest,
+    RegistryError,
+    Unavailable,
+    Unsupported,
+)
 from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Endpoint, Routes
@@ -33,6 +38,10 @@ class _Loose(BaseConverter):
     regex = "[^/].*?"
 
 
+def _never() -> bool:
+    return False
+
+
 @frozen
 class Frame:
     """What goes around every answer.
@@ -42,12 +51,14 @@ class Frame:
         headers: Headers of the operator's.
         cors: Which pages of other sites may read.
         read_only: Whether every request that would write is refused.
+        is_failing: Says whether every request is refused for now.
     """
 
     prefix: str = "/"
     headers: Mapping[str, Sequence[str]] = field(factory=dict)
     cors: Cors = field(factory=Cors)
     read_only: bool = False
+    is_failing: Callable[[], bool] = _never
 
 
 class FramedResource(KleinResource):
@@ -74,6 +85,8 @@ class FramedResource(KleinResource):
         return super().render(request)
 
     def _refusal(self, request: Any) -> RegistryError | None:
+        if self._frame.is_failing():
+            return Unavailable("health check failed: please see /debug/health")
         method: bytes = request.method
         # The router takes "put" for PUT; HTTP (RFC 9110, 9.1), we and proxies do not.
         if _METHOD.fullmatch(method) is None:

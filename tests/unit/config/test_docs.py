@@ -29,6 +29,7 @@ class PageTests(ConfigTestCase):
             key = _named(key)
             variable = "REGISTRY_" + key.upper().replace(".", "_")
             variable = variable.replace("_EVENTS_", "_EVENTCONFIG_")  # Go's field name
+            variable = re.sub("(HEALTH_(FILE|HTTP|TCP))", r"\1CHECKERS", variable)
             rows = rf"^\| (\+ )?`{re.escape(key)}`<br>`{re.escape(variable)}"
             self.assertEqual(1, len(re.findall(rows, self.text, re.MULTILINE)), key)
 

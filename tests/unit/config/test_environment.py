@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.config.cases import GOOD, ConfigTestCase
-from txregistry.config import ConfigError, Settings, load
+from txregistry.config import Address, ConfigError, Settings, load
 
 
 class OverrideTests(ConfigTestCase):
@@ -169,7 +169,7 @@ class OverrideTests(ConfigTestCase):
         self.assertTrue(settings.notifications.events.includereferences)
         self.assertEqual("/f", settings.health.file[0].file)
         self.assertEqual(204, settings.health.http[0].statuscode)
-        self.assertEqual("a:1", settings.health.tcp[0].addr)
+        self.assertEqual(Address("a", 1), settings.health.tcp[0].addr)
         options = settings.log.hooks[0].options
         self.assertEqual(("p", "f"), (options.smtp.password, options.sender))
         self.assertEqual("k", settings.compatibility.schema1.signingkeyfile)

@@ -77,6 +77,7 @@ class RenderTests(ConfigTestCase):
                 "access",
                 "http",
                 "notifications",
+                "health",
                 "catalog",
                 "tags",
                 "validation",

@@ -31,6 +31,9 @@ _ACTED_ON = """
     notifications.queue.keep notifications.endpoints
     http.debug.addr http.debug.prometheus.enabled http.debug.prometheus.path
     http.debug.prometheus.repositories
+    health.storagedriver.enabled health.storagedriver.interval
+    health.storagedriver.timeout health.storagedriver.threshold
+    health.storagedriver.write health.file health.http health.tcp
 """
 
 
@@ -76,8 +79,6 @@ class WarningTests(ConfigTestCase):
             ("http.h2c.enabled", "http: {h2c: {enabled: true}}"),
             ("redis", "redis: {addrs: ['a:1']}"),
             ("redis", "redis: {addr: 'a:1', pool: {maxidle: 1}}"),
-            ("health.storagedriver", "health: {storagedriver: {enabled: true}}"),
-            ("health.file", "health: {file: [{file: /x}]}"),
             ("proxy.username", "proxy: {username: somebody}"),
             ("reporting.bugsnag", "reporting: {bugsnag: {apikey: x}}"),
             ("compatibility.schema1", "compatibility: {schema1: {enabled: true}}"),

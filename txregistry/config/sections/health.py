@@ -2,63 +2,110 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import field, frozen
 
-from txregistry.config.fields import VARIABLE, Ignored, Section
-from txregistry.config.types import Headers, Seconds
+from txregistry.config.addresses import Address
+from txregistry.config.fields import VARIABLE, Section, must
+from txregistry.config.sections.weburls import check_web_url
+from txregistry.config.types import FileName, Headers, Seconds
+
+INTERVAL: Final = 10.0  # seconds
+TIMEOUT: Final = 5.0  # seconds
+STORAGE_TIMEOUT: Final = 10.0  # seconds: a disk may be busy with what clients push
+
+_NOT_NEGATIVE: Final = must(lambda value: value >= 0, "must not be negative")
+_INTERVAL: Final = must(lambda t: t == 0 or t >= 0.01, "must be 10ms or more")
+_STATUS: Final = must(
+    lambda n: n == 0 or 100 <= n <= 599, "must be a status such as 200"
+)
 
 
 @frozen
 class StorageCheck(Section):
-    """``health.storagedriver``."""
+    """``health.storagedriver``: whether the store works.
 
-    enabled: Ignored[bool] = False
-    interval: Ignored[Seconds] = 10.0
-    threshold: Ignored[int] = 0
+    Attributes:
+        enabled: Whether it is checked.
+        interval: Seconds between two times; 0: the default.
+        timeout: Seconds that it has to answer; 0: the default.
+        threshold: How many failures in a row count; 0: one.
+        write: Whether something is written, unless the registry is read-only.
+    """
+
+    enabled: bool = False
+    interval: Seconds = field(default=INTERVAL, validator=_INTERVAL)
+    timeout: Seconds = field(default=STORAGE_TIMEOUT, validator=_NOT_NEGATIVE)
+    threshold: int = field(default=0, validator=_NOT_NEGATIVE)
+    write: bool = True
 
 
 @frozen
 class FileCheck(Section):
-    """``health.file[]``."""
+    """``health.file[]``: a file that takes the registry out of service.
 
-    file: Ignored[str] = ""
-    interval: Ignored[Seconds] = 10.0
-    threshold: Ignored[int] = 0
+    Attributes:
+        file: Its path.
+        interval: Seconds between two times; 0: the default.
+        threshold: How many failures in a row count; 0: one.
+    """
+
+    file: FileName = ""
+    interval: Seconds = field(default=INTERVAL, validator=_INTERVAL)
+    threshold: int = field(default=0, validator=_NOT_NEGATIVE)
 
 
 @frozen
 class HTTPCheck(Section):
-    """``health.http[]``."""
+    """``health.http[]``: an HTTP server that must be there.
 
-    uri: Ignored[str] = field(default="", repr=False)
-    headers: Ignored[Headers] = field(factory=dict, repr=False)
-    statuscode: Ignored[int] = 200
-    timeout: Ignored[Seconds] = 0.0
-    interval: Ignored[Seconds] = 10.0
-    threshold: Ignored[int] = 0
+    Attributes:
+        uri: What it is asked for.
+        headers: What goes with the request.
+        statuscode: The status that it must answer with; 0: the default.
+        timeout: Seconds that it has to answer; 0: the default.
+        interval: Seconds between two times; 0: the default.
+        threshold: How many failures in a row count; 0: one.
+    """
+
+    uri: str = field(default="", repr=False, validator=check_web_url)
+    headers: Headers = field(factory=dict, repr=False)
+    statuscode: int = field(default=200, validator=_STATUS)
+    timeout: Seconds = field(default=TIMEOUT, validator=_NOT_NEGATIVE)
+    interval: Seconds = field(default=INTERVAL, validator=_INTERVAL)
+    threshold: int = field(default=0, validator=_NOT_NEGATIVE)
 
 
 @frozen
 class TCPCheck(Section):
-    """``health.tcp[]``."""
+    """``health.tcp[]``: something that must take connections.
 
-    addr: Ignored[str] = ""
-    timeout: Ignored[Seconds] = 0.0
-    interval: Ignored[Seconds] = 10.0
-    threshold: Ignored[int] = 0
+    Attributes:
+        addr: Where; without a host: this machine.
+        timeout: Seconds that it has to answer; 0: the default.
+        interval: Seconds between two times; 0: the default.
+        threshold: How many failures in a row count; 0: one.
+    """
+
+    addr: Address | None = None
+    timeout: Seconds = field(default=TIMEOUT, validator=_NOT_NEGATIVE)
+    interval: Seconds = field(default=INTERVAL, validator=_INTERVAL)
+    threshold: int = field(default=0, validator=_NOT_NEGATIVE)
 
 
 @frozen
 class Health(Section):
-    """``health``."""
+    """``health``.
 
-    storagedriver: Ignored[StorageCheck] = field(factory=StorageCheck)
-    file: Ignored[tuple[FileCheck, ...]] = field(
-        default=(), metadata={VARIABLE: "FILECHECKERS"}
-    )
-    http: Ignored[tuple[HTTPCheck, ...]] = field(
-        default=(), metadata={VARIABLE: "HTTPCHECKERS"}
-    )
-    tcp: Ignored[tuple[TCPCheck, ...]] = field(
-        default=(), metadata={VARIABLE: "TCPCHECKERS"}
-    )
+    Attributes:
+        storagedriver: The check of the store.
+        file: Checks of files.
+        http: Checks of HTTP servers.
+        tcp: Checks of what takes connections.
+    """
+
+    storagedriver: StorageCheck = field(factory=StorageCheck)
+    file: tuple[FileCheck, ...] = field(default=(), metadata={VARIABLE: "FILECHECKERS"})
+    http: tuple[HTTPCheck, ...] = field(default=(), metadata={VARIABLE: "HTTPCHECKERS"})
+    tcp: tuple[TCPCheck, ...] = field(default=(), metadata={VARIABLE: "TCPCHECKERS"})

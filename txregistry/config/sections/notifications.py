@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Final, Literal
 
 import attrs
 from attrs import field, frozen
 
 from txregistry.config.fields import VARIABLE, Invalid, Section, must
+from txregistry.config.sections.weburls import check_web_url
 from txregistry.config.types import FileName, Headers, Seconds, Secret
 
 _NOT_NEGATIVE: Final = must(lambda value: value >= 0, "must not be negative")
@@ -69,19 +69,6 @@ class Ignore(Section):
     actions: tuple[str, ...] = ()
 
 
-def _check_url(_instance: Any, attribute: attrs.Attribute[str], url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_url = False
-    if url and not (is_url and url.isascii() and url.isprintable() and " " not in url):
-        raise Invalid(
-            attribute.name, 'must be a URL such as "https://example.com/hook"'
-        )
-
-
 @frozen
 class Endpoint(Section):
     """``notifications.endpoints[]``: who is told.
@@ -108,7 +95,7 @@ class Endpoint(Section):
 
     name: str = ""
     disabled: bool = False
-    url: str = field(default="", repr=False, validator=_check_url)
+    url: str = field(default="", repr=False, validator=check_web_url)
     headers: Headers = field(factory=dict, repr=False)
     timeout: Seconds = field(default=1.0, validator=_NOT_NEGATIVE)
     threshold: int = field(default=10, validator=_NOT_NEGATIVE)
