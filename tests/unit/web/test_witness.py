@@ -6,9 +6,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-from twisted.internet.defer import Deferred
-from zope.interface.verify import verifyObject
-
 from tests.unit.web.witness_case import (
     LAYER,
     LAYER_DIGEST,
@@ -16,7 +13,6 @@ from tests.unit.web.witness_case import (
     AliceGate,
     WitnessCase,
 )
-from txregistry.interfaces import IEventSink, StorageError, StorageFull
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import JSON
 from txregistry.oci.mediatypes import (
@@ -27,9 +23,6 @@ from txregistry.oci.mediatypes import (
     OCI_MANIFEST,
     OCTET_STREAM,
 )
-from txregistry.testing.registry import MemoryRegistry
-from txregistry.testing.wire import Answer
-from txregistry.web.witness import SilentWitness
 
 
 class EventTests(WitnessCase):
@@ -314,60 +307,3 @@ class ChangeTests(WitnessCase):
     def _location(self, location: str) -> str:
         answer = self.ask("GET", location)
         return answer.header("location").partition("registry.test")[2]
-
-
-class SinkTests(WitnessCase):
-    """What takes events."""
-
-    def push(self) -> Answer:
-        """Push a blob."""
-        target = f"/v2/{NAME}/blobs/uploads/?digest={Digest.of(b'new')}"
-        return self.ask("POST", target, {}, b"new")
-
-    def test_interface(self) -> None:
-        """The sink here is one like ours."""
-        self.assertTrue(verifyObject(IEventSink, self.sink))
-
-    def test_unwanted(self) -> None:
-        """What the sink does not want is not handed to it."""
-        self.sink.unwanted = {"pull"}
-        self.sink.problem = StorageError("must not be asked")
-        path = self.path("manifests", "latest")
-        self.assertEqual([], self.told(200, "GET", path))
-
-    def test_failure(self) -> None:
-        """What nobody can be told of is refused: try again."""
-        self.sink.problem = StorageError("no")
-        self.assert_refused(self.push(), 503, "UNAVAILABLE")
-        self.sink.problem = None
-        self.assertEqual(201, self.push().status)
-
-    def test_full(self) -> None:
-        """So it is where there is no room for events, with a status of its own."""
-        self.sink.problem = StorageFull("no")
-        self.assertEqual(507, self.push().status)
-
-    def test_waits(self) -> None:
-        """A request is answered when its events cannot be lost any more."""
-        self.sink.waits = Deferred()
-        wire = self.registry.connect()
-        path = self.path("manifests", "latest")
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: registry.test\r\n\r\n".encode())
-        self.assertEqual(b"", wire.transport.value())
-        self.sink.waits.callback(None)
-        self.assertEqual(200, wire.answer().status)
-
-    def test_client_leaves(self) -> None:
-        """An event of a client that has left stays one."""
-        self.sink.waits = Deferred()
-        wire = self.registry.connect()
-        path = self.path("manifests", "latest")
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: registry.test\r\n\r\n".encode())
-        wire.hang_up()
-        self.assertEqual(1, len(self.sink.events))
-
-    def test_silent(self) -> None:
-        """A registry whose witness is silent tells nobody."""
-        self.registry = MemoryRegistry(witness=SilentWitness())
-        self.registry.push_image(NAME, "latest")
-        self.assertEqual([], self.sink.events)
