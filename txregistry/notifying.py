@@ -19,7 +19,6 @@ from twisted.web.client import (
     Agent,
     BrowserLikePolicyForHTTPS,
     FileBodyProducer,
-    HTTPConnectionPool,
 )
 
 from txregistry import __version__
@@ -34,6 +33,7 @@ from txregistry.threads import in_threads_of
 from txregistry.web.pem import load_certificates
 from txregistry.web.urls import Urls
 from txregistry.web.witness import EventWitness
+from txregistry.webhooks.connections import make_pool
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger
@@ -47,7 +47,6 @@ _FILE: Final = "_txregistry/events.sqlite3"
 _DEFAULT_TIMEOUT: Final = 1.0
 _DEFAULT_THRESHOLD: Final = 10
 _DEFAULT_BACKOFF: Final = 1.0
-_IDLE: Final = 240  # seconds that a connection is kept for the next event
 
 
 def make_notifications(settings: Settings, reactor: Any) -> Notifications | None:
@@ -210,10 +209,8 @@ def _signer(secrets: Sequence[str]) -> Signer | None:
 
 
 def _client(reactor: Any, rootcerts: str, timeout: float) -> HTTPClient:
-    pool = HTTPConnectionPool(reactor)
-    pool.cachedConnectionTimeout = _IDLE
-    pool.retryAutomatically = False
     policy = BrowserLikePolicyForHTTPS(_roots(rootcerts))
+    pool = make_pool(reactor)
     agent = Agent(reactor, policy, connectTimeout=timeout, pool=pool)
     cooperator = Cooperator(scheduler=lambda step: reactor.callLater(0, step))
     return HTTPClient(

@@ -6,7 +6,7 @@ of the URL that is posted to:
 ============== =====================================================================
 ``do``         ``answer`` (the default), ``hang`` until the client leaves, ``cut`` the
                line within the answer's body, ``cut-head`` within its head, ``flood``
-               with a body of ``size`` bytes
+               with a body of ``size`` bytes, ``flood-head`` with as many of headers
 ``status``     the answer's status; 204
 ``times``      do so with so many messages only, then take the others with 204
 ``retry-after``, ``location``  headers of the answer
@@ -32,6 +32,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 _PATIENCE = 60.0  # seconds, for a client that is made to wait to leave
 _PIECE = bytes(64 * 1024)
+_HEADERS = b"X-Flood: and then the water came\r\n" * 2000
 
 
 class Notes:
@@ -101,7 +102,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_body(self, orders: dict[str, str]) -> None:
         if orders.get("do") == "flood":
-            self._flood(int(orders["size"]))
+            self.send_header("Content-Length", orders["size"])
+            self.end_headers()
+            self._flood(int(orders["size"]), _PIECE)
+        elif orders.get("do") == "flood-head":
+            self.flush_headers()
+            self._flood(int(orders["size"]), _HEADERS)
         elif orders.get("do") == "cut":
             self.send_header("Content-Length", "1000")
             self.end_headers()
@@ -111,15 +117,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", "0")
             self.end_headers()
 
-    def _flood(self, size: int) -> None:
-        self.send_header("Content-Length", str(size))
-        self.end_headers()
+    def _flood(self, size: int, piece: bytes) -> None:
         self.close_connection = True
         sent = 0
         with suppress(OSError):
             while sent < size:
-                self.wfile.write(_PIECE)
-                sent += len(_PIECE)
+                self.wfile.write(piece)
+                sent += len(piece)
         self.notes.add(self.path, {"flooded": sent})
 
     def _wait_for_end(self) -> None:

@@ -27,7 +27,7 @@ from tests.real.wire import MANIFEST, Wire, connected
 PUSHES = 1000
 ROUNDS = 10
 PUSHERS = 4
-REPOSITORIES = 10  # of each pusher
+REPOSITORIES = 3  # of each pusher
 
 BLOBS = "application/octet-stream"
 

@@ -52,7 +52,7 @@ class ReceiverCase(RealTestCase):
 
     def check_good(self, registry: Registry) -> None:
         """Push; the good receiver is to be told at once, in little memory."""
-        memory = resident(registry.daemon.pid)
+        memory = resident(registry.daemon.pid, "VmRSS")
         before = len(self.receiver.events("/good"))
         self.push(registry, 5)
         self.receiver.wait_for_events(before + 5, "/good")
@@ -67,7 +67,8 @@ class ReceiverCase(RealTestCase):
             )
         self.assertEqual(pushed, digests)
         self.assertLess(max(delays), DELAY)
-        self.assertLess(resident(registry.daemon.pid) - memory, ROOM)
+        most = resident(registry.daemon.pid, "VmHWM")
+        self.assertLess(most - memory, ROOM)
 
 
 class BadReceiverTests(ReceiverCase):
@@ -151,6 +152,16 @@ class BadReceiverTests(ReceiverCase):
             wait_until(lambda: bool(flooding.floods()))  # noqa: B023
             self.assertLess(max(flooding.floods()), 16 * MIB)
 
+    def test_flood_of_headers(self) -> None:
+        """An answer whose head has no end is given up, and asked for again."""
+        url = self.receiver.url("/bad", do="flood-head", size=GIB, status=200)
+        registry = self.telling(url)
+        self.check_good(registry)
+        wait_until(lambda: len(self.receiver.events("/bad")) >= 3)
+        self.assert_stuck(registry)
+        self.assertLess(max(self.receiver.floods()), 16 * MIB)
+        self.assertIn("answer of over", registry.log())
+
     def test_gone(self) -> None:
         """An event that is answered 410 is put aside; those behind it arrive."""
         gone = self.receiver.url("/bad", status=410, times=1)
@@ -197,8 +208,13 @@ class TLSReceiverTests(RealTestCase):
             self.assertEqual([], receiver.messages(f"/{name}"))
 
 
-def resident(pid: int) -> int:
-    """Return how many bytes of memory a process has."""
+def resident(pid: int, name: str) -> int:
+    """Return how many bytes of memory a process has, or has had at the most.
+
+    Args:
+        pid: The process.
+        name: ``VmRSS`` or ``VmHWM``.
+    """
     status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+    (line,) = (line for line in status.splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) * 1024
