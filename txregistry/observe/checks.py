@@ -126,7 +126,10 @@ class HTTPCheck:
         self.name = name
         self._client = client
         self._url = url
-        self._headers = Headers({key: list(headers[key]) for key in headers})
+        self._headers = Headers()
+        for key, values in headers.items():
+            for value in values:
+                self._headers.addRawHeader(key.encode(), value.encode())
         self._status = status
 
     async def run(self) -> None:
