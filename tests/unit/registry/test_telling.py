@@ -32,7 +32,7 @@ from txregistry.registry.repository import Repository
 from txregistry.registry.rules import ManifestRules
 from txregistry.storage.memory import MemoryDriver
 from txregistry.testing.faults import FaultyDriver
-from txregistry.testing.operations import on
+from txregistry.testing.operations import nth, on
 
 NAME = Name("a/b")
 LAYOUT = RepositoryLayout(NAME)
@@ -166,6 +166,20 @@ class ManifestTests(TellingCase):
             self.repository.manifests.delete(DIGEST),
         )
         self.assertEqual([[MANIFEST_DELETED, tag_deleted("b")]], told)
+
+    def test_delete_moved(self) -> None:
+        """A tag that somebody else points elsewhere meanwhile is not told of."""
+        self.run_now(self.push("t"))
+        self.told.clear()
+        link = LAYOUT.tag_link(Tag("t"))
+        once = nth(2, {"get_content"})
+        self.faulty.hang(lambda each: each.path == link and once(each))
+        deleting = self.started(self.repository.manifests.delete(DIGEST))
+        other = str(Digest.of(b"other")).encode()
+        self.successResultOf(self.faulty.inner.put_content(link, other))
+        self.faulty.heal()
+        self.successResultOf(deleting)
+        self.assertEqual([[MANIFEST_DELETED]], self.told)
 
     def test_delete_unknown(self) -> None:
         """Nothing is told of the deletion of what is not there."""
