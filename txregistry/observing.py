@@ -10,7 +10,6 @@ from attrs import asdict, define, field, frozen
 from txregistry import __version__
 from txregistry.config import Settings
 from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver
-from txregistry.observe.accesslog import AccessLog
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
 from txregistry.observe.gauges import NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
@@ -100,8 +99,6 @@ def make_observing(
             there is none.
     """
     observing = Observing()
-    if not settings.log.accesslog.disabled:
-        observing.watchers.append(AccessLog())
     if settings.http.debug.prometheus.enabled:
         _add_metrics(observing, settings, reactor, notifications, certificate_days)
     return observing

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from klein.resource import KleinResource
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 
 from txregistry import __version__
 from txregistry.admission import make_admission
 from txregistry.checking import make_health
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
+from txregistry.logs import Logs
 from txregistry.notifying import make_notifications, make_witness
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
@@ -63,6 +65,11 @@ _REACHED_AS_LOCALHOST: Final = ("127.0.0.1", "0.0.0.0", "::", "::1")
 
 SERVER_NAME: Final = f"txregistry/{__version__}"
 
+_GREETING: Final = (
+    "txregistry/{version} serves on {address}, storage {storage}, auth {auth} with "
+    "{rules}, notifications to {endpoints} endpoints"
+)
+
 
 class RegistryService(Service):
     """A registry that listens, serves and, at the end, drains.
@@ -84,6 +91,8 @@ class RegistryService(Service):
         debug: DebugListener | None = None,
         observing: Observing | None = None,
         health: Health | None = None,
+        logs: Logs | None = None,
+        facts: Mapping[str, object] | None = None,
     ) -> None:
         """Prepare.
 
@@ -93,12 +102,15 @@ class RegistryService(Service):
             open_routes: Opens the store and makes the routes on it.
             reactor: Gives time; is stopped when the registry cannot start.
             drain_timeout: Seconds that running requests have to end.
-            greeting: What is logged when clients can come; ``{address}`` is where to.
+            greeting: What is logged when clients can come; ``{address}`` is where to,
+                and ``facts`` are in it by their names.
             reloads: What reads its files anew, and logs how that went.
             notifications: Take events while it serves; None: nobody is told.
             debug: The listener for those who run it; None: there is none.
             observing: Sees what it does; None: nothing does.
             health: Checks what it depends on; None: nothing does.
+            logs: Take what it logs; None: somebody else does.
+            facts: What there is to know about it, for the log.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -112,11 +124,20 @@ class RegistryService(Service):
         self._debug = debug
         self._observing = observing or Observing()
         self._health = health or Health([], reactor)
+        self._logs = logs or Logs()
+        self._facts = facts or {}
         self._debug_port: IListeningPort | None = None
         self._notifying = False
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
         self._ports: dict[Listener, IListeningPort] = {}
         self._hurry: Deferred[None] = Deferred()
+
+    def setServiceParent(self, parent: Any) -> None:
+        """See IService. twistd logs as its application says, which learns it here."""
+        super().setServiceParent(parent)
+        for observer in self._logs.observers:
+            if isinstance(parent, Componentized):
+                parent.setComponent(ILogObserver, observer)
 
     def privilegedStartService(self) -> None:
         """Bind the ports, which may need rights that the process gives up next."""
@@ -141,13 +162,19 @@ class RegistryService(Service):
             self._hurry.callback(None)
 
     def reload(self) -> None:
-        """Read anew what can be read anew: certificates."""
+        """Read anew what can be read anew: certificates. Go on in new log files."""
+        self._logs.reopen()
         _log.info("reloading")
         for reload in self._reloads:
             try:
                 reload()
             except Exception:  # the others shall have their turn
                 _log.failure("cannot reload")
+
+    def reopen_logs(self) -> None:
+        """Go on in new log files, as somebody has put the old ones aside."""
+        self._logs.reopen()
+        _log.info("log files were reopened")
 
     def _listen(self, was_opened: bool) -> None:
         for listener in self._listeners:
@@ -197,7 +224,7 @@ class RegistryService(Service):
             listener: self._ports[listener].getHost() for listener in self._listeners
         }
         shown = [listener.shown(address) for listener, address in addresses.items()]
-        _log.info(self._greeting, address=", ".join(shown))
+        _log.info(self._greeting, address=", ".join(shown), **self._facts)
         for address in addresses.values():
             if getattr(address, "host", None) in _REACHED_AS_LOCALHOST:
                 port = address.port
@@ -207,8 +234,9 @@ class RegistryService(Service):
     async def _stop(self) -> None:
         self._health.stop()
         await gatherResults([_stop_listening(port) for port in self._ports.values()])
-        _log.info("stopping; waiting for running requests")
         drained = self._site.drain()
+        if not drained.called:
+            _log.info("stopping; waiting for running requests")
         timer = self._reactor.callLater(self._drain_timeout, self.hurry)
         self._hurry.addCallback(lambda _: self._site.abort())
         await drained
@@ -223,7 +251,10 @@ class RegistryService(Service):
 
 
 def make_service(
-    settings: Settings, reactor: Any, makes_files: bool = True
+    settings: Settings,
+    reactor: Any,
+    makes_files: bool = True,
+    logs: Logs | None = None,
 ) -> RegistryService:
     """Join the parts as the settings say.
 
@@ -232,6 +263,8 @@ def make_service(
         reactor: Gives time, threads and sockets.
         makes_files: Whether files of ``auth`` that are missing are made; if not, the
             service is good for nothing but to see whether it can be made.
+        logs: Take what it logs; None: requests are not logged, and the rest is where
+            Twisted's logger takes it.
 
     Raises:
         ConfigError: A part does not take its share of the configuration, such as the
@@ -260,7 +293,7 @@ def make_service(
         reactor,
         _limits(settings),
         SERVER_NAME,
-        observing.watchers,
+        [*(logs or Logs()).watchers, *observing.watchers],
     )
 
     async def open_routes() -> KleinResource:
@@ -275,12 +308,14 @@ def make_service(
         lambda: Deferred.fromCoroutine(open_routes()),
         reactor,
         settings.http.draintimeout,
-        _greeting(settings),
+        _GREETING,
         [] if contexts is None else [contexts.reload],
         notifications,
         make_debug_listener(settings, reactor, pages, site),
         observing,
         health,
+        logs,
+        _facts(settings),
     )
 
 
@@ -292,6 +327,8 @@ def _stop_listening(port: IListeningPort) -> Deferred[Any]:
 
 def stop_on_signals(reactor: Any, service: RegistryService) -> None:
     """Stop at the first SIGTERM or SIGINT, and at once at the second; reload at SIGHUP.
+
+    SIGUSR1, and SIGHUP too, let it go on in new log files.
 
     When the terminal goes away in which we run, SIGHUP is a reason to stop.
 
@@ -311,6 +348,10 @@ def stop_on_signals(reactor: Any, service: RegistryService) -> None:
         else:
             reactor.callFromThread(service.reload)
 
+    def reopen(_number: int, _frame: object) -> None:
+        reactor.callFromThread(service.reopen_logs)
+
+    signal.signal(signal.SIGUSR1, reopen)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, hang_up)
@@ -461,9 +502,18 @@ def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:
     return tcp_endpoint(reactor, addr.host, addr.port)
 
 
-def _greeting(settings: Settings) -> str:
-    kept = _store(settings).replace("{", "{{").replace("}", "}}")
-    return f"{SERVER_NAME} serves on {{address}}, storage {kept}"
+def _facts(settings: Settings) -> dict[str, object]:
+    """Return what the greeting says."""
+    access = settings.access
+    has_rules = bool(access.file) or access.rules is not None
+    endpoints = settings.notifications.endpoints
+    return {
+        "version": __version__,
+        "storage": _store(settings),
+        "auth": settings.auth.controller or "none",
+        "rules": "rules" if has_rules else "no rules",
+        "endpoints": sum(not endpoint.disabled for endpoint in endpoints),
+    }
 
 
 def _store(settings: Settings) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.python import usage
 
 from txregistry.config import ConfigError, load
+from txregistry.logs import Places, open_logs
 from txregistry.service import RegistryService, make_service, stop_on_signals
 
 _log = Logger()
+
+# Where twistd logs if it is a daemon and nobody says anything else.
+_LOG_FILE: Final = "twistd.log"
 
 
 class Options(usage.Options):
@@ -41,13 +46,16 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    return _make(options["config"], reactor)
+    # Those of twistd's own, without which it is not twistd that asks.
+    of_twistd: Mapping[str, Any] = options.parent or {"nodaemon": True}
+    return _make(options["config"], reactor, of_twistd)
 
 
-def _make(path: str | None, reactor: Any) -> IService:
+def _make(path: str | None, reactor: Any, of_twistd: Mapping[str, Any]) -> IService:
     try:
         settings = load(path, os.environ)
-        service = make_service(settings, reactor)
+        logs = open_logs(settings, _places(of_twistd))
+        service = make_service(settings, reactor, logs=logs)
     except ConfigError as error:
         sys.exit(f"txregistry: {error}")
     for warning in settings.warnings:
@@ -55,6 +63,16 @@ def _make(path: str | None, reactor: Any) -> IService:
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     reactor.addSystemEventTrigger("after", "shutdown", _tell_failure, service)
     return service
+
+
+def _places(of_twistd: Mapping[str, Any]) -> Places:
+    """Return where twistd would log; it has replaced no stream yet."""
+    file = of_twistd.get("logfile")
+    if of_twistd.get("syslog") or of_twistd.get("logger"):
+        return Places(None)
+    if not of_twistd.get("nodaemon"):
+        return Places(file or _LOG_FILE)
+    return Places(sys.stderr if file in (None, "", "-") else file, sys.stdout)
 
 
 def _tell_failure(service: RegistryService) -> None:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.reactor import QuietReactor, Visitor
 from txregistry.config import load
+from txregistry.logs import Places, open_logs
 from txregistry.service import RegistryService, make_service
 
 
@@ -22,21 +23,34 @@ class ServiceCase(SynchronousTestCase):
         self.reactor = QuietReactor()
         self.events = self.enterContext(capturedLogs())
 
-    def make(self, text: str = "", storage: str = "inmemory: {}") -> RegistryService:
+    def make(
+        self,
+        text: str = "",
+        storage: str = "inmemory: {}",
+        places: Places | None = None,
+    ) -> RegistryService:
         """Make a service.
 
         Args:
             text: The configuration but for version and storage.
             storage: What stands under ``storage``, on one line or on several.
+            places: Where its logs go; None: there is no access log.
         """
         path = Path(self.mktemp())
         indented = storage.replace("\n", "\n  ")
         path.write_text(f"version: 0.1\nstorage:\n  {indented}\n{text}")
-        return make_service(load(str(path), {}), self.reactor)
+        settings = load(str(path), {})
+        logs = None if places is None else open_logs(settings, places)
+        return make_service(settings, self.reactor, logs=logs)
 
-    def serve(self, text: str = "", storage: str = "inmemory: {}") -> Visitor:
-        """Start a service and connect to it."""
-        service = self.make(text, storage)
+    def serve(
+        self,
+        text: str = "",
+        storage: str = "inmemory: {}",
+        places: Places | None = None,
+    ) -> Visitor:
+        """Start a service and connect to it; for the arguments see ``make``."""
+        service = self.make(text, storage, places)
         service.privilegedStartService()
         service.startService()
         self.assertIsNone(service.failure)

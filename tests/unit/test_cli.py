@@ -38,7 +38,7 @@ class CliCase(SynchronousTestCase):
         self.use(QuietReactor())
         self.path = Path(self.mktemp())
         self.patch(cli, "globalLogBeginner", self)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def beginLoggingTo(  # noqa: N802 - Twisted's

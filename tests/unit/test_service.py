@@ -259,7 +259,7 @@ class SignalTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a service; keep the handlers of the tests' own process."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.reactor = QuietReactor()
         self.routes, resource = make_echo()

@@ -19,7 +19,7 @@ from txregistry.auth.htpasswd import InvalidUser
 from txregistry.cli.events import events
 from txregistry.cli.settings import config_option, fail, load_settings
 from txregistry.config import ConfigError, render
-from txregistry.observe.logs import make_observer
+from txregistry.logs import Places, open_logs
 from txregistry.service import make_service, stop_on_signals
 
 _log = Logger()
@@ -46,13 +46,12 @@ def serve(file: str | None) -> None:
     from twisted.internet import reactor
 
     settings = load_settings(file)
-    globalLogBeginner.beginLoggingTo(
-        [make_observer(sys.stderr, settings.log.level)], redirectStandardIO=False
-    )
-    for warning in settings.warnings:
-        _log.warn("{problem}", problem=warning)
     try:
-        service = make_service(settings, reactor)
+        logs = open_logs(settings, Places(sys.stderr, sys.stdout))
+        globalLogBeginner.beginLoggingTo(logs.observers, redirectStandardIO=False)
+        for warning in settings.warnings:
+            _log.warn("{problem}", problem=warning)
+        service = make_service(settings, reactor, logs=logs)
     except ConfigError as error:
         fail(error)
     reactor.callWhenRunning(stop_on_signals, reactor, service)

@@ -63,6 +63,17 @@ class Refused:
 
 
 @attrs.frozen
+class Instead:
+    """Says what to do instead of using a key that this version does not act on.
+
+    Attributes:
+        advice: What to do.
+    """
+
+    advice: str
+
+
+@attrs.frozen
 class Names:
     """Marks the attribute for keys that are names of something, one at the most.
 
@@ -73,6 +84,9 @@ class Names:
 
     noun: str
     inert: frozenset[str] = frozenset()
+
+
+_MARKS: Final = (Status, Refused, Instead, Names)
 
 
 @attrs.frozen
@@ -87,7 +101,7 @@ class Field:
         default: The value when the key is not given.
         status: What this version does with the key.
         subject: What a refused key is about.
-        advice: What to do instead; empty: nothing.
+        advice: What to do instead; empty: nothing helps.
         names: What is said about names; None: it is an ordinary key.
     """
 
@@ -166,6 +180,8 @@ def _field(attribute: attrs.Attribute[Any]) -> Field:
             status = mark
         elif isinstance(mark, Refused):
             status, subject, advice = Status.REFUSED, mark.subject, mark.advice
+        elif isinstance(mark, Instead):
+            advice = mark.advice
         else:
             names = mark
     return Field(
@@ -189,7 +205,7 @@ def _split(kind: Any) -> tuple[Any, list[Any]]:
     if get_origin(kind) is not Annotated:
         return kind, []
     base, *notes = get_args(kind)
-    marks = [note for note in notes if isinstance(note, Status | Refused | Names)]
+    marks = [note for note in notes if isinstance(note, _MARKS)]
     for note in notes:
         if note not in marks:
             base = Annotated[base, note]

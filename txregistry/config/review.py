@@ -65,7 +65,8 @@ def _review_entry(
         problem = f"{field.subject} is not supported by this version; {advice}"
         raise ConfigError(key, problem, entry.origin)
     if field.status is Status.IGNORED:
-        yield ConfigWarning(key, _NO_EFFECT, entry.origin)
+        problem = f"{_NO_EFFECT}; {field.advice}" if field.advice else _NO_EFFECT
+        yield ConfigWarning(key, problem, entry.origin)
     elif is_section(field.kind):
         yield from _review_section(entry, field.kind, path)
     elif _lacks_unit(entry, field.kind):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 from twisted.web.iweb import IBodyProducer
@@ -17,8 +17,13 @@ from txregistry.interfaces import PathError, StorageError, StorageFull
 from txregistry.oci.errors import (
     JSON,
     BadRequest,
+    BlobUnknown,
+    ManifestUnknown,
+    NameUnknown,
     RegistryError,
+    Several,
     StorageExhausted,
+    Unauthorized,
     Unavailable,
     Unsupported,
 )
@@ -43,6 +48,13 @@ class MethodUnsupported(Unsupported):
     """The endpoint does not take the method."""
 
     status, message = 405, "the endpoint does not take this method"
+
+
+# What a request is refused for when it asks for something that is not there.
+_ABSENT: Final = (BlobUnknown, ManifestUnknown, NameUnknown, NoSuchEndpoint)
+
+# Of a reason, so many characters are logged.
+_LONGEST_REASON: Final = 500
 
 
 class StoreFailed(Unavailable):
@@ -113,23 +125,68 @@ def send_failure(request: Any, failure: Failure) -> None:
         request.cut()
         return
     error = _to_registry_error(failure)
-    if isinstance(error, StoreFailed):
-        # The disk's fault, with which every request fails: no traceback for each.
-        _log.error(
-            "{method} {path}: {error}",
-            method=request.method.decode("ascii", "replace"),
-            path=request.text_path,
-            error=failure.value,
-        )
     if error is None:
+        method = request.method.decode("latin-1")
         _log.failure(
-            "{method} {path} failed", failure, method=request.method, path=request.path
+            "{method} {path} failed",
+            failure,
+            method=method,
+            path=request.text_path,
+            request_id=request.id,
         )
         error = RegistryError()
+    else:
+        log_refusal(request, error, failure.value)
     if request.startedWriting:
         request.cut()
     else:
         send_json(request, error.status, error.to_document(), error.headers)
+
+
+def log_refusal(request: Any, error: RegistryError, cause: object = None) -> None:
+    """Log why a request is refused, in a line.
+
+    Args:
+        request: The request.
+        error: What the client is told.
+        cause: The exception behind it, for faults of the store's; None: there is none.
+    """
+    errors = error.errors if isinstance(error, Several) else [error]
+    reasons = [_reason(each) for each in errors]
+    level, text = _level(request, error), "{method} {path} refused: {status} {reason}"
+    if isinstance(error, StoreFailed):
+        # The disk's fault, with which every request fails: no traceback for each.
+        text, reasons = "{method} {path}: {reason}", [str(cause)]
+    _log.emit(
+        level,
+        text,
+        method=request.method.decode("latin-1"),
+        path=request.text_path or "-",
+        status=error.status,
+        code=error.code,
+        reason="; ".join(reasons)[:_LONGEST_REASON],
+        request_id=request.id,
+    )
+
+
+def _level(request: Any, error: RegistryError) -> Any:
+    if isinstance(error, StoreFailed):
+        return LogLevel.error
+    if isinstance(error, Unauthorized):
+        return LogLevel.debug  # every client asks without a login first
+    if isinstance(error, _ABSENT) and request.method in (b"GET", b"HEAD"):
+        return LogLevel.debug  # so clients find out what there is
+    # 503 is for all, for a while: what brought it about has been logged.
+    is_fault = error.status >= 500 and error.status != 503
+    return LogLevel.warn if is_fault else LogLevel.info
+
+
+def _reason(error: RegistryError) -> str:
+    reason, detail = f"{error.code}, {error.message}", error.detail
+    if detail is None:
+        return reason
+    shown = detail if isinstance(detail, str) else json.dumps(detail)
+    return f"{reason}: {shown}"
 
 
 def raw_answer(error: RegistryError) -> bytes:

@@ -27,7 +27,7 @@ from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
 from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
-from txregistry.web.answers import raw_answer
+from txregistry.web.answers import log_refusal, raw_answer
 from txregistry.web.body import RequestBody
 from txregistry.web.framing import (
     CONTROLS,
@@ -394,6 +394,7 @@ class RegistryChannel(HTTPChannel):
         request = self.requests[-1] if self.requests else self.requestFactory(self)
         line = [getattr(self, part, b"-") for part in ("_command", "_path", "_version")]
         request.refused(line, error.status, len(answer.partition(b"\r\n\r\n")[2]))
+        log_refusal(request, error)
         self.requests.clear()
         self.transport.write(answer)
         self._begin_lingering()

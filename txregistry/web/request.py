@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from txregistry.interfaces import Identity, Tell, tell_nobody
+from txregistry.current import request_id
+from txregistry.interfaces import Identity, IRequestSpan, Tell, tell_nobody
 from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import API_VERSION, send_failure
 from txregistry.web.body import RequestBody
@@ -60,7 +61,9 @@ class RegistryRequest(Request):
         began: When its header was complete, in seconds since the epoch; None: it never
             was.
         route: The name of the endpoint that it is for; empty: none.
+        template: The endpoint's path with names for its parts; empty: there is none.
         parts: The parts of the path that the endpoint names.
+        span: It, as a trace shows it; None: it is not traced.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -73,7 +76,9 @@ class RegistryRequest(Request):
     tell: Tell = staticmethod(tell_nobody)
     began: float | None = None
     route = ""
+    template = ""
     parts: Mapping[str, str] = MappingProxyType({})
+    span: IRequestSpan | None = None
 
     _dispatched = False
     _silenced = False
@@ -122,6 +127,14 @@ class RegistryRequest(Request):
         self.setHeader(b"server", self.site.server_name)
         self.setHeader(*(text.encode("ascii") for text in API_VERSION))
         self.defaultContentType = None
+        # Routes are coroutines, which keep it; what else the reactor does must not.
+        token = request_id.set(self.id)
+        try:
+            self._run()
+        finally:
+            request_id.reset(token)
+
+    def _run(self) -> None:
         try:
             # Asked about all of the server (RFC 9112, 3.2.4), we speak of its root.
             asterisk = (self.method, self.path) == (b"OPTIONS", b"*")
@@ -133,7 +146,8 @@ class RegistryRequest(Request):
             failure = Failure()
             if self.finished:
                 text = "{method} {path} failed after its answer"
-                _log.failure(text, failure, method=self.method, path=self.path)
+                method = self.method.decode("latin-1")
+                _log.failure(text, failure, method=method, path=self.text_path)
             else:
                 send_failure(self, failure)
                 self.finish()

@@ -12,7 +12,9 @@ NO_EFFECT = "is known, but this version does not act on it"
 
 
 _ACTED_ON = """
-    version log.level log.accesslog.disabled loglevel storage.* auth.* access.rules
+    version log.level log.formatter log.fields log.reportcaller log.file
+    log.rotate.size log.rotate.keep log.accesslog.disabled log.accesslog.format
+    log.accesslog.file loglevel storage.* auth.* access.rules
     access.file
     storage.delete.enabled storage.redirect.disable
     storage.maintenance.readonly.enabled http.addr http.net http.socketmode
@@ -71,10 +73,6 @@ class WarningTests(ConfigTestCase):
     def test_warned(self) -> None:
         """A key that would do something is warned about, with its line."""
         for key, text in (
-            ("log.formatter", "log: {formatter: json}"),
-            ("log.fields", "log: {fields: {service: registry}}"),
-            ("log.hooks", "log: {hooks: [{type: mail}]}"),
-            ("log.reportcaller", "log: {reportcaller: true}"),
             ("middleware.storage", "middleware: {storage: [{name: cloudfront}]}"),
             ("http.h2c.enabled", "http: {h2c: {enabled: true}}"),
             ("redis", "redis: {addrs: ['a:1']}"),
@@ -85,6 +83,13 @@ class WarningTests(ConfigTestCase):
         ):
             expected = [f"config.yml:3: {key}: {NO_EFFECT}"]
             self.assertEqual(expected, self.warnings(f"{GOOD}{text}\n"), text)
+
+    def test_hooks(self) -> None:
+        """Who expects mails is told where alerts come from."""
+        text = "log: {hooks: [{type: mail, levels: [error]}]}\n"
+        advice = "alert on the metrics (docs/operations.md)"
+        expected = [f"config.yml:3: log.hooks: {NO_EFFECT}; {advice}"]
+        self.assertEqual(expected, self.warnings(GOOD + text))
 
     def test_storage(self) -> None:
         """Keys beside the driver are warned about too."""

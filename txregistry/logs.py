@@ -1,0 +1,164 @@
+"""Logs: the application log and the access log, opened as the settings say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from attrs import field, frozen
+from twisted.logger import ILogObserver, Logger
+
+from txregistry.config import Settings
+from txregistry.interfaces import IRequestWatcher
+from txregistry.observe.accessformats import (
+    AccessFormat,
+    CombinedFormat,
+    JSONAccessFormat,
+    TerminalAccessFormat,
+)
+from txregistry.observe.accesslog import AccessLog
+from txregistry.observe.applog import ApplicationLog
+from txregistry.observe.formats import (
+    Format,
+    JSONFormat,
+    LogstashFormat,
+    TerminalFormat,
+    TextFormat,
+)
+from txregistry.observe.outputs import (
+    FileOutput,
+    LoggerOutput,
+    Output,
+    Rotation,
+    StreamOutput,
+)
+
+_log = Logger()
+
+
+@frozen
+class Places:
+    """Where logs go, unless the settings say otherwise.
+
+    Attributes:
+        application: A stream, or a file's path, for the application log; None: it is
+            somebody else's, whatever the settings say.
+        access: A stream for the access log; None: it goes where the other one goes.
+    """
+
+    application: IO[str] | str | None
+    access: IO[str] | None = None
+
+
+@frozen
+class Logs:
+    """The logs.
+
+    Attributes:
+        observers: Write the application log.
+        watchers: Write the access log.
+        outputs: Where they go.
+    """
+
+    observers: Sequence[ILogObserver] = ()
+    watchers: Sequence[IRequestWatcher] = ()
+    outputs: Sequence[Output] = field(default=())
+
+    def reopen(self) -> None:
+        """Go on in new files, where somebody else has put the old ones aside."""
+        for output in self.outputs:
+            try:
+                output.reopen()
+            except OSError as error:
+                _log.error(
+                    "cannot reopen {output}: {problem}; going on in the old one",
+                    output=output.name,
+                    problem=error.strerror,
+                )
+
+
+def open_logs(settings: Settings, places: Places) -> Logs:
+    """Open the logs.
+
+    Args:
+        settings: The configuration.
+        places: Where they go if it names no files.
+
+    Raises:
+        ConfigError: A file cannot be written.
+    """
+    files = _Files(settings)
+    application = _application_output(settings, places, files)
+    outputs, observers = [application], []
+    if places.application is not None:
+        write, log = _format(settings, application), settings.log
+        observers.append(
+            ApplicationLog(application, write, log.level, log.reportcaller)
+        )
+    if settings.log.accesslog.disabled:
+        return Logs(observers, [], outputs)
+    access = application
+    if settings.log.accesslog.file:
+        access = files.open("log.accesslog.file", settings.log.accesslog.file)
+    elif places.access is not None:
+        access = StreamOutput(places.access, "the standard output")
+    if access is not application:
+        outputs.append(access)
+    return Logs(
+        observers, [AccessLog(access, _access_format(settings, access))], outputs
+    )
+
+
+def _application_output(settings: Settings, places: Places, files: _Files) -> Output:
+    if places.application is None:
+        return LoggerOutput()
+    if settings.log.file:
+        return files.open("log.file", settings.log.file)
+    if isinstance(places.application, str):
+        return files.open("", places.application)
+    return StreamOutput(places.application, "the standard error")
+
+
+class _Files:
+    """Files, each of them opened once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, FileOutput] = {}
+
+    def open(self, key: str, path: str) -> Output:
+        rotate = self._settings.log.rotate
+        path = os.path.abspath(path)
+        if path not in self._open:
+            try:
+                self._open[path] = FileOutput(path, Rotation(rotate.size, rotate.keep))
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                problem = f"{path} cannot be written: {reason}"
+                raise self._settings.error(key, problem) from None
+        return self._open[path]
+
+
+def _format(settings: Settings, output: Output) -> Format:
+    log = settings.log
+    if log.formatter == "json":
+        return JSONFormat(log.fields)
+    if log.formatter == "logstash":
+        return LogstashFormat(log.fields)
+    if output.is_terminal:
+        return TerminalFormat(_has_colours())
+    return TextFormat(log.fields)
+
+
+def _access_format(settings: Settings, output: Output) -> AccessFormat:
+    log = settings.log
+    if log.accesslog.format is None and log.formatter == "text" and output.is_terminal:
+        return TerminalAccessFormat(_has_colours())
+    form = log.accesslog.format or ("combined" if log.formatter == "text" else "json")
+    return CombinedFormat() if form == "combined" else JSONAccessFormat(log.fields)
+
+
+def _has_colours(environ: Mapping[str, str] = os.environ) -> bool:
+    """Say whether a terminal may be sent colours (https://no-color.org)."""
+    return not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
