@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from tests.unit.notifying_case import NotifyingCase
 from txregistry import __version__
@@ -17,7 +19,17 @@ WAITING = Waiting(1, "1", 0.0, b'{"id":"1"}', 0)
 
 
 class Transport(StringTransport):
-    """A client's connection."""
+    """A client's connection.
+
+    Attributes:
+        disconnected: Whether the client has ended it at once.
+    """
+
+    disconnected = False
+
+    def abortConnection(self) -> None:
+        """See ITCPTransport."""
+        self.disconnected = True
 
     def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802 - Twisted's
         """See ITCPTransport."""
@@ -30,7 +42,7 @@ class PostTests(NotifyingCase):
         """Let an endpoint send an event."""
         return Deferred.fromCoroutine(endpoint.send([WAITING], 0.0))
 
-    def receive(self) -> tuple[Any, StringTransport]:
+    def receive(self) -> tuple[Any, Transport]:
         """Accept the connection; return the client's end and what it writes to."""
         factory: Any = self.reactor.tcpClients[-1][2]
         client, transport = factory.buildProtocol(None), Transport()
@@ -116,6 +128,39 @@ class PostTests(NotifyingCase):
             self.reactor.advance(0)
             self.reactor.pump([0.1] * 20)
             self.assertEqual(Answer(200), self.successResultOf(sending), rest[:50])
+
+    def test_too_long(self) -> None:
+        """An answer that does not end, or does not begin, is given up."""
+        for start, rest in (
+            (b"HTTP/1.1 200 OK\r\n", b"X-Header: more and more\r\n"),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ):
+            self.setUp()
+            sending = self.send(self.endpoint())
+            client, transport = self.receive()
+            client.dataReceived(start)
+            for _ in range(300):
+                if not transport.disconnected:
+                    client.dataReceived(rest * (1024 // len(rest)))
+            self.assertTrue(transport.disconnected)
+            client.connectionLost(Failure(ConnectionAborted()))
+            text = str(self.failureResultOf(sending).value)
+            self.assertEqual("answer of over 262144 bytes", text)
+
+    def test_long_together(self) -> None:
+        """The bound is for one answer, not for all on a connection."""
+        endpoint = self.endpoint()
+        for number in range(6):
+            sending = self.send(endpoint)
+            if number == 0:
+                client, transport = self.receive()
+            self.reactor.advance(0)
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+            client.dataReceived(head + b"x" * 60_000)
+            self.assertEqual(Answer(200), self.successResultOf(sending))
+            self.reactor.advance(0)
+        self.assertFalse(transport.disconnected)
+        self.assertEqual(1, len(self.reactor.tcpClients))
 
     def test_timeout(self) -> None:
         """A try takes as long as it may; 0 is the default."""
