@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,19 @@ class BadReceiverTests(ReceiverCase):
     """A bad receiver harms neither the registry nor the one beside it."""
 
     def test_hang(self) -> None:
-        """One that does not answer is asked again; the next event waits."""
-        registry = self.telling(self.receiver.url("/bad", do="hang"), timeout="300ms")
+        """One that does not answer is asked again; the next event waits.
+
+        It does not keep the registry from ending, however long it may take.
+        """
+        hanging = self.receiver.url("/bad", do="hang")
+        registry = self.telling(hanging, timeout="300ms")
         self.check_good(registry)
         wait_until(lambda: len(self.receiver.events("/bad")) >= 3)
         self.assert_stuck(registry)
+        registry = self.telling(hanging, timeout="50s")
+        self.check_good(registry)
+        registry.daemon.signal(signal.SIGTERM)
+        self.assertEqual(0, registry.daemon.wait(10))
 
     def test_error(self) -> None:
         """One that answers 500 is asked again; the next event waits."""
