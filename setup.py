@@ -33,6 +33,7 @@ INSTALL_REQUIRES = [
 LDAP_REQUIRES = ["ldaptor >= 21.2.0"]
 TEST_REQUIRES = [
     *LDAP_REQUIRES,
+    "cloudevents >= 2.0.0",
     "coverage[toml] >= 7.4.0",
     "hypothesis >= 6.98.0",
     "standardwebhooks >= 1.0.0",
