@@ -438,3 +438,66 @@ class IRequestWatcher(Interface):
 
     def ended(exchange: Exchange) -> None:
         """Note what came of a request. Those that reached no endpoint are here, too."""
+
+
+class IRequestSpan(Interface):
+    """A request, as a trace shows it."""
+
+    def enter() -> None:
+        """Let all that the running coroutine does from here on be a part of it."""
+
+    def headers() -> Mapping[str, str]:
+        """Return the headers by which others go on with the trace; they may be none."""
+
+    def end(exchange: Exchange) -> None:
+        """Note that the request has ended, and what came of it."""
+
+
+class IPostSpan(Interface):
+    """A message to a receiver of events, as a trace shows it."""
+
+    def headers() -> Mapping[str, str]:
+        """Return the headers by which the receiver goes on with the trace."""
+
+    def end(status: int | None, problem: str) -> None:
+        """Note what came of it.
+
+        Args:
+            status: The answer's HTTP status; None: there was no answer.
+            problem: Why the events were not taken; empty: they were.
+        """
+
+
+class ITracer(Interface):
+    """Makes spans, which together are traces (W3C Trace Context); must not fail."""
+
+    def serve(
+        method: str,
+        route: str,
+        scheme: str,
+        began: float,
+        headers: Callable[[str], Sequence[str]],
+    ) -> IRequestSpan:
+        """Return a span for a request.
+
+        Args:
+            method: The HTTP method.
+            route: The endpoint's path with names for its parts,
+                ``/v2/{name}/tags/list``; empty: there is none.
+            scheme: ``http`` or ``https``.
+            began: When its header was complete, in seconds since the epoch.
+            headers: Returns all values of a header of the request's.
+        """
+
+    def post(
+        endpoint: str, address: str, count: int, causes: Sequence[Mapping[str, str]]
+    ) -> IPostSpan:
+        """Return a span for a message to a receiver of events.
+
+        Args:
+            endpoint: The receiver's name in the configuration.
+            address: Its host, and its port if the URL has one.
+            count: How many events there are in the message.
+            causes: The headers that the spans of the requests gave that the events
+                come from, as far as they were traced.
+        """

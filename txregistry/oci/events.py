@@ -6,11 +6,11 @@ line; receivers of events know it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from txregistry.oci.descriptors import Descriptor
 from txregistry.oci.digest import Digest
@@ -158,6 +158,8 @@ class Event:
         request: What asked for it.
         actor: Who; None: nobody known.
         source: Which process did it.
+        trace: The headers by which others go on with the request's trace; nothing of
+            them is in the event that is told. Empty: it is not traced.
     """
 
     id: str
@@ -167,6 +169,7 @@ class Event:
     request: RequestRecord
     actor: str | None
     source: SourceRecord
+    trace: Mapping[str, str] = field(factory=dict, hash=False)
 
     def to_json(self) -> dict[str, JSON]:
         """Return it in the form of the Go registry's third line."""

@@ -17,7 +17,7 @@ from attrs import Factory, define, field
 from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 
-from txregistry.interfaces import IStorageDriver
+from txregistry.interfaces import IStorageDriver, ITracer
 from txregistry.oci.digest import CANONICAL, Digest
 from txregistry.oci.errors import JSON
 from txregistry.oci.mediatypes import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
@@ -79,6 +79,7 @@ class MemoryRegistry:
         limits: How much, and how slowly, clients may send.
         gate: Decides on requests before they run; None: everybody may do everything.
         witness: Tells what requests do; None: nobody is told.
+        tracer: Traces requests; None: they are not traced.
         secret: What push locations are signed with.
         registry: The use cases below HTTP, on the same store.
         routes: The endpoints.
@@ -105,6 +106,7 @@ class MemoryRegistry:
     limits: Limits = field(factory=Limits)
     gate: Admission | None = None
     witness: Witness | None = None
+    tracer: ITracer | None = None
     secret: bytes = b"not much of a secret"
     registry: Registry = field(init=False)
     routes: Sequence[Routes] = field(init=False)
@@ -126,7 +128,7 @@ class MemoryRegistry:
 
     def connect(self) -> Wire:
         """Return a new connection of a client."""
-        return Wire(self.resource, self.limits, self.clock)
+        return Wire(self.resource, self.limits, self.clock, self.tracer)
 
     def request(
         self,

@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
+from txregistry.interfaces import ITracer
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
@@ -50,6 +51,7 @@ class Wire:
         resource: IResource,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        tracer: ITracer | None = None,
     ) -> None:
         """Connect a client to the resource."""
         self.clock = clock or Clock()
@@ -59,6 +61,7 @@ class Wire:
             limits or Limits(),
             "test",
             new_id=lambda: "a request's id",
+            tracer=tracer,
         )
         self.transport = StringTransport(
             peerAddress=IPv4Address("TCP", "127.0.0.1", 54321)

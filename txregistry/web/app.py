@@ -28,6 +28,7 @@ from txregistry.web.gate import Admission, OpenGate
 from txregistry.web.witness import SilentWitness, Witness
 
 _METHOD: Final = re.compile(b"[A-Z-]+")
+_PART: Final = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -118,14 +119,15 @@ def make_resource(
     app.url_map.converters["loose"] = _Loose
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    with app.subroute(frame.prefix.rstrip("/")) as prefixed:
+    prefix = frame.prefix.rstrip("/")
+    with app.subroute(prefix) as prefixed:
         for endpoint in endpoints:
-            _register(prefixed, endpoint, gate, witness)
+            _register(prefixed, prefix, endpoint, gate, witness)
     if frame.prefix != "/":
         # Load balancers ask for "/" whatever the prefix is.
         for endpoint in endpoints:
             if endpoint.path == "/":
-                _register(app, endpoint, gate, witness)
+                _register(app, "", endpoint, gate, witness)
 
     @app.handle_errors(Exception)
     def answer_failure(request: Any, failure: Failure) -> None:
@@ -135,10 +137,13 @@ def make_resource(
 
 
 def _register(
-    app: Klein, endpoint: Endpoint, gate: Admission, witness: Witness
+    app: Klein, prefix: str, endpoint: Endpoint, gate: Admission, witness: Witness
 ) -> None:
+    template = prefix + _PART.sub(r"{\1}", endpoint.path)
+
     async def handle(request: Any, **parts: str) -> None:
         request.route, request.parts = endpoint.name, parts
+        request.template = template
         request.site.began(request)
         try:
             accesses = endpoint.accesses(parts.get("name"))

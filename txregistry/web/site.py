@@ -12,7 +12,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txregistry.interfaces import Exchange, IRequestWatcher
+from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.limits import Limits
@@ -38,6 +38,7 @@ class RegistrySite(Site):
         server_name: str,
         watchers: Sequence[IRequestWatcher] = (),
         new_id: Callable[[], object] = uuid4,
+        tracer: ITracer | None = None,
     ) -> None:
         """Prepare.
 
@@ -48,6 +49,7 @@ class RegistrySite(Site):
             server_name: The ``Server`` header.
             watchers: Are told of requests.
             new_id: Makes the id of a request that comes without one.
+            tracer: Traces requests; None: they are not traced.
         """
         super().__init__(resource, requestFactory=RegistryRequest, reactor=reactor)
         self.draining = False
@@ -56,6 +58,7 @@ class RegistrySite(Site):
         self._limits = limits
         self._watchers = watchers
         self.new_id = new_id
+        self._tracer = tracer
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
 
@@ -124,13 +127,28 @@ class RegistrySite(Site):
         ]
 
     def began(self, request: Any) -> None:
-        """Note that a request has reached an endpoint."""
+        """Note that a request has reached an endpoint, from within its coroutine."""
         for watcher in self._watchers:
             watcher.began(request.route, request.method.decode("ascii"))
+        if self._tracer is not None:
+            request.span = self._span(self._tracer, request)
+            request.span.enter()
 
     def log(self, request: Any) -> None:
         """Note that a request has ended, whatever came of it."""
-        if self._watchers:
+        if self._watchers or self._tracer is not None:
             exchange = exchange_of(request)
             for watcher in self._watchers:
                 watcher.ended(exchange)
+            if self._tracer is not None:
+                span = request.span or self._span(self._tracer, request)
+                span.end(exchange)
+
+    def _span(self, tracer: ITracer, request: Any) -> IRequestSpan:
+        return tracer.serve(
+            request.method.decode("latin-1"),
+            request.template,
+            "https" if request.isSecure() else "http",
+            self.seconds() if request.began is None else request.began,
+            request.headers,
+        )

@@ -100,4 +100,5 @@ class EventWitness:
             ),
             actor=None if identity is None else identity.name,
             source=self.source,
+            trace={} if request.span is None else request.span.headers(),
         )

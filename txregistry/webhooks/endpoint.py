@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from attrs import frozen
 
+from txregistry.interfaces import ITracer
 from txregistry.webhooks.documents import Envelope, make_document
 from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import Waiting
-from txregistry.webhooks.posting import Answer, Poster
+from txregistry.webhooks.posting import Answer, Poster, PostFailed
 from txregistry.webhooks.retrying import Backoff
 from txregistry.webhooks.signing import Signer, message_id
 
@@ -24,6 +28,7 @@ class Endpoint:
         envelope: What events look like.
         batch: How many events go into one message at the most.
         signer: Signs messages; None: they are not signed.
+        tracer: Traces messages; None: they are not traced.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Endpoint:
     envelope: Envelope = "v2"
     batch: int = 1
     signer: Signer | None = None
+    tracer: ITracer | None = None
 
     async def send(self, events: list[Waiting], now: float) -> Answer:
         """Send events in one message.
@@ -49,4 +55,26 @@ class Endpoint:
         if self.signer is not None:
             name = message_id([event.id for event in events])
             headers |= self.signer.headers(name, now, document.body)
-        return await self.poster.post(document.body, headers)
+        if self.tracer is None:
+            return await self.poster.post(document.body, headers)
+        return await self._trace(self.tracer, events, document.body, headers)
+
+    async def _trace(
+        self,
+        tracer: ITracer,
+        events: list[Waiting],
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        causes = [json.loads(event.trace) for event in events if event.trace]
+        span = tracer.post(self.name, self.poster.address, len(events), causes)
+        status, problem = None, "given up"
+        try:
+            answer = await self.poster.post(body, {**headers, **span.headers()})
+            status, problem = answer.status, answer.problem
+        except PostFailed as error:
+            problem = str(error)
+            raise
+        finally:
+            span.end(status, problem)
+        return answer

@@ -40,12 +40,15 @@ class Entry:
         at: When it happened, in seconds since the epoch.
         body: The event as JSON.
         endpoints: The names of those who are to get it.
+        trace: The headers by which others go on with the request's trace, as a JSON
+            object; empty: it is not traced.
     """
 
     id: str
     at: float
     body: bytes
     endpoints: Sequence[str]
+    trace: str = ""
 
 
 @frozen
@@ -58,6 +61,7 @@ class Waiting:
         at: When it happened, in seconds since the epoch.
         body: The event as JSON.
         attempts: How often it has been sent in vain.
+        trace: See ``Entry``.
     """
 
     seq: int
@@ -65,6 +69,7 @@ class Waiting:
     at: float
     body: bytes
     attempts: int
+    trace: str = ""
 
 
 @frozen
@@ -148,8 +153,8 @@ class Ledger:
             )
             for entry in entries:
                 added = self._database.execute(
-                    "INSERT INTO events (id, at, body) VALUES (?, ?, ?)",
-                    (entry.id, entry.at, entry.body),
+                    "INSERT INTO events (id, at, body, trace) VALUES (?, ?, ?, ?)",
+                    (entry.id, entry.at, entry.body, entry.trace),
                 )
                 self._database.executemany(
                     "INSERT INTO deliveries (seq, endpoint) VALUES (?, ?)",
@@ -387,7 +392,7 @@ _SETTLED: Final = (
     f" WHERE deliveries.seq = events.seq AND state IN ({WAITING}, {DEAD}))"
 )
 _NEXT: Final = f"""
-    SELECT events.seq, events.id, at, body, attempts
+    SELECT events.seq, events.id, at, body, attempts, trace
     FROM deliveries JOIN events ON events.seq = deliveries.seq
     WHERE endpoint = (SELECT id FROM endpoints WHERE name = ?) AND state = {WAITING}
     ORDER BY deliveries.seq LIMIT ?

@@ -49,7 +49,11 @@ class PostFailed(Exception):
 
 
 class Poster:
-    """Posts to one receiver."""
+    """Posts to one receiver.
+
+    Attributes:
+        address: The receiver's host, and its port if the URL has one.
+    """
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class Poster:
             timeout: Seconds for a request and its answer.
             clock: Gives time.
         """
+        self.address = urlsplit(url).netloc.rpartition("@")[2]
         self._client = client
         self._url = url
         self._headers = _encoded(headers)

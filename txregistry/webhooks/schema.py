@@ -22,7 +22,8 @@ CREATE: Final = """
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         at REAL NOT NULL,
-        body BLOB NOT NULL
+        body BLOB NOT NULL,
+        trace TEXT NOT NULL DEFAULT ''
     );
     CREATE INDEX events_at ON events (at);
     CREATE TABLE deliveries (
@@ -39,4 +40,5 @@ CREATE: Final = """
 """``deliveries.state`` is one of the numbers above.
 
 An event stays for a while when all have got it, so that it can be replayed.
+``events.trace`` is a JSON object, or empty: see ``Entry``.
 """

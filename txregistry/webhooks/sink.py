@@ -65,7 +65,8 @@ class QueueSink:
             each.name for each in self._endpoints if each.filter.passes(event.activity)
         ]
         body = json.dumps(event.to_json(), separators=(",", ":")).encode("ascii")
-        return Entry(event.id, event.at, body, names)
+        trace = json.dumps(dict(event.trace)) if event.trace else ""
+        return Entry(event.id, event.at, body, names, trace)
 
 
 def _give_up(failure: Failure, count: int) -> None:
