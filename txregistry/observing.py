@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 from attrs import asdict, define, field, frozen
@@ -11,7 +11,7 @@ from txregistry import __version__
 from txregistry.config import Settings
 from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
-from txregistry.observe.gauges import NotificationGauges, ProcessGauges
+from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
 from txregistry.observe.metrics import Metrics, MetricsPages
 from txregistry.observe.pages import ProcessPages
@@ -54,6 +54,11 @@ class Observing:
         """End it."""
         if self.lag is not None:
             self.lag.stop()
+
+    def add_health(self, failures: Callable[[], Sized]) -> None:
+        """Show how many checks fail, of those that are returned."""
+        if self.metrics is not None:
+            self.metrics.collectors.register(HealthGauges(failures))
 
     def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
         """Return a driver that does the same, and is timed."""

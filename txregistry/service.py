@@ -163,7 +163,7 @@ class RegistryService(Service):
 
     def reload(self) -> None:
         """Read anew what can be read anew: certificates. Go on in new log files."""
-        self._logs.reopen()
+        self.reopen_logs()
         _log.info("reloading")
         for reload in self._reloads:
             try:
@@ -283,6 +283,7 @@ def make_service(
     )
     driver = observing.driver(own_driver, reactor)
     health = make_health(settings, driver, reactor)
+    observing.add_health(lambda: health.failures)
     frame = _frame(settings, health)
     witness: Witness = SilentWitness()
     if notifications is not None:

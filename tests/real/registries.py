@@ -34,6 +34,7 @@ class Registry:
         http: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         host: str = "127.0.0.1",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """Write its configuration; start nothing.
 
@@ -44,6 +45,7 @@ class Registry:
             http: Settings to add under ``http``.
             settings: Settings to add beside ``http``.
             host: The address to listen at.
+            env: Variables to set beside those that are there.
         """
         self.port = free_port()
         self.host = host
@@ -51,6 +53,7 @@ class Registry:
         self._kind = kind
         self._log = folder / "log"
         self._config = folder / "config.yml"
+        self._env = env
         self._tls = "tls" in (http or {})
         configuration = _configuration(kind, self.tree, self.address, http or {})
         self._config.write_text(json.dumps({**configuration, **(settings or {})}))
@@ -74,7 +77,7 @@ class Registry:
 
     def start(self) -> Registry:
         """Start it, wait until it serves, and return it."""
-        self._daemon = Daemon(self._command(), self._log)
+        self._daemon = Daemon(self._command(), self._log, self._env)
         self._daemon.wait_until(lambda: is_serving(self.port, self.host, self._tls))
         return self
 

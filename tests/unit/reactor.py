@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -24,9 +25,16 @@ class QuietReactor(MemoryReactorClock):
         """See IReactorFromThreads."""
         call(*arguments)
 
+    working: Sequence[object] = ()
+    waiters: Sequence[object] = ()
+
     def getThreadPool(self) -> QuietReactor:  # noqa: N802 - Twisted's
         """See IReactorThreads."""
         return self
+
+    @property
+    def _queue(self) -> SimpleQueue[object]:
+        return SimpleQueue()
 
     def callInThreadWithCallback(
         self,

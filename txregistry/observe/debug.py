@@ -91,6 +91,7 @@ def _register(app: Klein, page: Page) -> None:
         content = shown if isinstance(shown, Content) else await shown
         request.setResponseCode(content.status)
         request.setHeader(b"content-type", content.media_type.encode("ascii"))
+        request.setHeader(b"content-length", str(len(content.body)).encode("ascii"))
         request.setHeader(b"cache-control", b"no-store")
         return content.body
 

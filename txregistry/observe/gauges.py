@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from http.client import responses
 from typing import Any
 
@@ -89,7 +89,6 @@ class ProcessGauges(Collector):
         version: str,
         reactor: Any,
         certificate_days: Callable[[], float] | None,
-        failing_checks: Callable[[], int] | None = None,
     ) -> None:
         """Prepare.
 
@@ -98,13 +97,10 @@ class ProcessGauges(Collector):
             reactor: Has the thread pool.
             certificate_days: Returns for how many days the certificate is good; None:
                 there is none.
-            failing_checks: Returns how many checks of health fail; None: there are
-                none.
         """
         self._version = version
         self._reactor = reactor
         self._certificate_days = certificate_days
-        self._failing_checks = failing_checks
 
     def collect(self) -> Iterator[Metric]:
         """See Collector."""
@@ -129,9 +125,19 @@ class ProcessGauges(Collector):
                 "For how long the certificate is still good; negative: no more.",
                 self._certificate_days() * 86400,
             )
-        if self._failing_checks is not None:
-            yield GaugeMetricFamily(
-                "registry_health_checks_failing",
-                "Checks of health that fail.",
-                self._failing_checks(),
-            )
+
+
+class HealthGauges(Collector):
+    """Whether the registry can do its work."""
+
+    def __init__(self, failures: Callable[[], Sized]) -> None:
+        """Take what returns the checks that fail."""
+        self._failures = failures
+
+    def collect(self) -> Iterator[Metric]:
+        """See Collector."""
+        yield GaugeMetricFamily(
+            "registry_health_checks_failing",
+            "Checks of health that fail.",
+            len(self._failures()),
+        )

@@ -1,0 +1,90 @@
+"""The timed driver."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.storage.memory import MemoryDriver
+from txregistry.storage.timed import TimedDriver
+from txregistry.testing import drivers
+
+
+def forget(_action: str, _seconds: float, _failed: bool) -> None:
+    """Take no note."""
+
+
+class ContractTests(drivers.DriverContract):
+    """Around another driver it keeps what IStorageDriver promises."""
+
+    def make_driver(self) -> IStorageDriver:
+        """Make an empty one."""
+        clock = self.clock()
+        return TimedDriver(MemoryDriver(clock), clock, forget)
+
+
+class TimedTests(SynchronousTestCase):
+    """What it notes."""
+
+    def setUp(self) -> None:
+        """Make the driver, and a list of what it notes."""
+        self.noted: list[tuple[str, float, bool]] = []
+        self.clock = Clock()
+        self.driver = TimedDriver(
+            MemoryDriver(self.clock), self.clock, lambda *done: self.noted.append(done)
+        )
+
+    def actions(self) -> list[str]:
+        """Return what was done, in the Go registry's words."""
+        return [action for action, _, _ in self.noted]
+
+    def test_name(self) -> None:
+        """It has the other driver's name."""
+        self.assertEqual("inmemory", self.driver.name)
+
+    def test_actions(self) -> None:
+        """Each method is noted by the Go registry's name for it."""
+        self.successResultOf(self.driver.put_content("/a", b"1"))
+        self.successResultOf(self.driver.get_content("/a"))
+        self.successResultOf(self.driver.stat("/a"))
+        self.successResultOf(self.driver.list_children("/"))
+        self.successResultOf(self.driver.redirect_url("/a", "GET", 1.0))
+        reader = self.successResultOf(self.driver.open_reader("/a"))
+        reader.stopProducing()
+        writer = self.successResultOf(self.driver.open_writer("/b"))
+        self.successResultOf(writer.close())
+        self.successResultOf(self.driver.move("/a", "/c"))
+        self.successResultOf(self.driver.delete("/c"))
+        expected = "PutContent GetContent Stat List RedirectURL Reader Writer"
+        self.assertEqual([*expected.split(), "Move", "Delete"], self.actions())
+
+    def test_missing(self) -> None:
+        """That something is not there is no failure of the driver's."""
+        self.failureResultOf(self.driver.get_content("/none"), PathNotFound)
+        self.assertEqual([("GetContent", 0.0, False)], self.noted)
+
+    def test_failed(self) -> None:
+        """Anything else is, and is handed on."""
+        self.failureResultOf(self.driver.get_content("no path"))
+        self.assertEqual([("GetContent", 0.0, True)], self.noted)
+
+    def test_seconds(self) -> None:
+        """The time is that until the driver is done."""
+
+        class Slow(MemoryDriver):
+            """A driver that takes two seconds for a file."""
+
+            clock = self.clock
+
+            def get_content(self, path: str):  # type: ignore[no-untyped-def]
+                """See IStorageDriver."""
+                self.clock.advance(2.0)
+                return super().get_content(path)
+
+        driver = TimedDriver(
+            Slow(self.clock), self.clock, lambda *done: self.noted.append(done)
+        )
+        self.successResultOf(driver.put_content("/a", b"1"))
+        self.successResultOf(driver.get_content("/a"))
+        self.assertEqual(("GetContent", 2.0, False), self.noted[-1])
