@@ -17,9 +17,11 @@ from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 
 from txregistry.interfaces import IStorageDriver, PathNotFound, StorageError
-from txregistry.registry.layout import PROBE, ROOT
+from txregistry.registry.layout import PROBE, SECRET
 from txregistry.threads import InThread, to_the_end
 
+# Files of the registry's own, which nobody deletes while it runs.
+_LANDMARKS: Final = (SECRET, PROBE)
 _CONTENT: Final = b"txregistry writes this to see whether it can\n"
 _LONGEST_REASON: Final = 200
 
@@ -47,9 +49,9 @@ class StorageCheck:
     """Whether the store can be read and, if it should, written.
 
     A disk that has become read-only, and one that is full, answer every question about
-    what they hold: only writing shows it. What was written stays there, and that it is
-    gone the next time shows that the store is another one: a disk is unmounted, and
-    what is written goes into the folder under it.
+    what they hold: only writing shows it. What was written stays there. That it is gone
+    the next time shows that the store is another one, as when a disk is unmounted and
+    what is written goes into the folder under it; then nothing is written.
     """
 
     def __init__(self, name: str, driver: IStorageDriver, *, writes: bool) -> None:
@@ -57,31 +59,32 @@ class StorageCheck:
         self.name = name
         self._driver = driver
         self._writes = writes
-        self._landmark = PROBE if writes else ROOT
-        self._seen = False
+        self._seen: set[str] = set()
 
     async def run(self) -> None:
         """See Check."""
         try:
-            await self._look("/")
-            self._require_seen(await self._look(self._landmark))
+            await self._exists("/")
+            for path in _LANDMARKS:
+                await self._look(path)
             if self._writes:
-                await self._driver.put_content(self._landmark, _CONTENT)
-                self._seen = True
+                await self._driver.put_content(PROBE, _CONTENT)
+                self._seen.add(PROBE)
         except StorageError as error:
             raise CheckFailed(_line(error)) from error
 
-    async def _look(self, path: str) -> bool:
+    async def _look(self, path: str) -> None:
+        if await self._exists(path):
+            self._seen.add(path)
+        elif path in self._seen:
+            raise CheckFailed(f"what it held is gone: {path}")
+
+    async def _exists(self, path: str) -> bool:
         try:
             await self._driver.stat(path)
         except PathNotFound:
             return False
         return True
-
-    def _require_seen(self, seen: bool) -> None:
-        if self._seen and not seen:
-            raise CheckFailed(f"what it held is gone: {self._landmark}")
-        self._seen = seen
 
 
 class FileCheck:

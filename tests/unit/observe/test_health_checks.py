@@ -33,7 +33,7 @@ from txregistry.observe.checks import (
     StorageCheck,
     TCPCheck,
 )
-from txregistry.registry.layout import PROBE, ROOT
+from txregistry.registry.layout import PROBE, ROOT, SECRET
 from txregistry.storage.memory import MemoryDriver
 from txregistry.testing.faults import FaultyDriver
 from txregistry.testing.operations import Operation
@@ -140,12 +140,29 @@ class StorageTests(CheckCase):
         self.good(self.check)
 
     def test_gone_looks_only(self) -> None:
-        """A read-only registry's store that is emptied fails, too."""
+        """Who only looks sees it by the secret, or by what others have written."""
+        for path in (SECRET, PROBE):
+            check = self.look()
+            self.successResultOf(self.memory.put_content(path, b""))
+            self.good(check)
+            self.successResultOf(self.memory.delete("/docker"))
+            self.assertEqual(f"what it held is gone: {path}", self.fails(check))
+
+    def test_begun_anew(self) -> None:
+        """A store that lacks the secret is another one, though it may be written."""
+        self.successResultOf(self.memory.put_content(SECRET, b""))
+        self.good(self.check)
+        self.successResultOf(self.memory.delete(SECRET))
+        self.assertEqual(f"what it held is gone: {SECRET}", self.fails(self.check))
+
+    def test_clients_delete(self) -> None:
+        """What clients push and delete is no sign of anything."""
+        path = f"{ROOT}/repositories/a/_uploads/1/data"
         check = self.look()
-        self.successResultOf(self.memory.put_content(f"{ROOT}/blobs/x", b""))
+        self.successResultOf(self.memory.put_content(path, b""))
         self.good(check)
-        self.successResultOf(self.memory.delete("/docker"))
-        self.assertEqual(f"what it held is gone: {ROOT}", self.fails(check))
+        self.successResultOf(self.memory.delete(path))
+        self.good(check)
 
     def test_hangs(self) -> None:
         """It can be given up when the store hangs."""
