@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import IO
 
 from attrs import field, frozen
@@ -159,6 +159,6 @@ def _access_format(settings: Settings, output: Output) -> AccessFormat:
     return CombinedFormat() if form == "combined" else JSONAccessFormat(log.fields)
 
 
-def _has_colours(environ: Mapping[str, str] = os.environ) -> bool:
+def _has_colours() -> bool:
     """Say whether a terminal may be sent colours (https://no-color.org)."""
-    return not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -293,3 +293,11 @@ class SignalTests(SynchronousTestCase):
             self.assertTrue(visitor.transport.disconnected)
             visitor.leave()
             self.successResultOf(stopping)
+
+    def test_reopen(self) -> None:
+        """At SIGUSR1 and at SIGHUP it goes on in new log files."""
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            with capturedLogs() as events:
+                signal.raise_signal(number)
+            lines = [formatEvent(event) for event in events]
+            self.assertIn("log files were reopened", lines)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
+import sys
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import twisted.internet
-from twisted.application.service import IService, IServiceMaker
-from twisted.logger import capturedLogs, formatEvent
+from twisted.application.service import Application, IService, IServiceMaker
+from twisted.logger import ILogObserver, capturedLogs, formatEvent
 from twisted.plugin import IPlugin, getPlugins
 from twisted.python.usage import UsageError
+from twisted.scripts import twistd
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.unit.reactor import QuietReactor
+from txregistry.observe.applog import ApplicationLog
 from txregistry.service import RegistryService
 from txregistry.tap import Options, makeService
 
+JSON = (
+    "version: 0.1\nstorage: {inmemory: {}}\nlog: {formatter: json}\n"
+    "http: {addr: '127.0.0.1:5001'}\n"
+)
 GOOD = "version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: '127.0.0.1:5001'}\n"
 
 
@@ -26,6 +36,7 @@ class TapTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Take a reactor that listens nowhere, and an environment without settings."""
+        self.patch(sys, "stdout", StringIO())
         self.reactor = QuietReactor()
         self.patch(twisted.internet, "reactor", self.reactor)
         clean = {
@@ -112,6 +123,61 @@ class TapTests(SynchronousTestCase):
             makeService(self.options(GOOD + "redis: {addr: 'localhost:6379'}\n"))
         lines = [formatEvent(event) for event in events]
         self.assertTrue(any("redis" in line for line in lines), lines)
+
+    def observer(self, text: str, *arguments: str) -> object:
+        """Return the application's log observer, as twistd finds it."""
+        of_twistd: Any = vars(twistd)["ServerOptions"]()  # of the platform
+        of_twistd.parseOptions(arguments)
+        options = self.options(text)
+        options.parent = of_twistd
+        application = Application("registry")
+        service = makeService(options)
+        service.setServiceParent(application)
+        return application.getComponent(ILogObserver, None)
+
+    def test_observer(self) -> None:
+        """Twistd logs as the settings say, into the file that it was given."""
+        logfile = Path(self.mktemp())
+        observer = self.observer(JSON, "--logfile", str(logfile))
+        assert isinstance(observer, ApplicationLog)
+        observer({"log_namespace": "txregistry", "log_format": "hi"})
+        self.assertEqual("hi", json.loads(logfile.read_text())["msg"])
+
+    def test_log_file(self) -> None:
+        """The settings' file goes before twistd's."""
+        logfile, ours = Path(self.mktemp()), Path(self.mktemp())
+        text = JSON.replace("json", f"json, file: {ours}")
+        observer = self.observer(text, "--logfile", str(logfile))
+        assert isinstance(observer, ApplicationLog)
+        self.assertTrue(ours.exists())
+        self.assertFalse(logfile.exists())
+
+    def test_daemon(self) -> None:
+        """A daemon, which has no streams, logs to twistd's usual file."""
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.path = self.path.absolute()
+        os.chdir(folder)
+        self.observer(GOOD)
+        self.assertTrue(Path("twistd.log").exists())
+
+    def test_foreground(self) -> None:
+        """In the foreground it logs to the streams."""
+        self.assertIsInstance(self.observer(GOOD, "-n"), ApplicationLog)
+        self.assertIsInstance(self.observer(GOOD, "-n", "-l", "-"), ApplicationLog)
+
+    def test_others(self) -> None:
+        """With --syslog, or --logger, the log is not ours."""
+        self.assertIsNone(self.observer(JSON, "--syslog"))
+        maker = "twisted.logger.LogPublisher"
+        self.assertIsNone(self.observer(JSON, "--logger", maker))
+
+    def test_unwritable(self) -> None:
+        """A log file that cannot be written ends the process with a line."""
+        text = self.refusal(self.options(GOOD + "log: {file: /nowhere/log}\n"))
+        self.assertIn("log.file: /nowhere/log cannot be written: No such", text)
 
     def test_plugin(self) -> None:
         """Twisted's plugin system finds the service by its name."""

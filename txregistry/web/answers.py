@@ -29,6 +29,7 @@ from txregistry.oci.errors import (
 )
 from txregistry.streams import pump
 from txregistry.web.body import BodyLost
+from txregistry.web.framing import TLSNotSpoken
 
 _log = Logger()
 
@@ -161,7 +162,7 @@ def log_refusal(request: Any, error: RegistryError, cause: object = None) -> Non
         level,
         text,
         method=request.method.decode("latin-1"),
-        path=request.text_path or "-",
+        path=request.text_path or request.uri.partition(b"?")[0].decode("latin-1"),
         status=error.status,
         code=error.code,
         reason="; ".join(reasons)[:_LONGEST_REASON],
@@ -172,8 +173,8 @@ def log_refusal(request: Any, error: RegistryError, cause: object = None) -> Non
 def _level(request: Any, error: RegistryError) -> Any:
     if isinstance(error, StoreFailed):
         return LogLevel.error
-    if isinstance(error, Unauthorized):
-        return LogLevel.debug  # every client asks without a login first
+    if isinstance(error, Unauthorized | TLSNotSpoken):
+        return LogLevel.debug  # clients try without a login, and with TLS, first
     if isinstance(error, _ABSENT) and request.method in (b"GET", b"HEAD"):
         return LogLevel.debug  # so clients find out what there is
     # 503 is for all, for a while: what brought it about has been logged.

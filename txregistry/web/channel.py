@@ -34,6 +34,7 @@ from txregistry.web.framing import (
     HeadersTooLarge,
     RequestTimeout,
     TargetTooLong,
+    TLSNotSpoken,
     check_header,
     closes,
 )
@@ -104,7 +105,7 @@ class RegistryChannel(HTTPChannel):
         fresh = self.line_mode and not self.requests and not self._buffer
         if fresh and data.startswith(TLS_HANDSHAKE):
             # docker, podman and skopeo try TLS first, and wait for the answer
-            self._refuse(BadRequest(message="this port does not speak TLS"))
+            self._refuse(TLSNotSpoken())
             return
         super().dataReceived(data)
         if self.line_mode and (self.requests or self._buffer):

@@ -29,6 +29,12 @@ _HOST: Final = re.compile(
 )
 
 
+class TLSNotSpoken(BadRequest):
+    """A client begins with TLS where none is spoken, as docker does at first."""
+
+    message = "this port does not speak TLS"
+
+
 class HeadersTooLarge(BadRequest):
     """The header is larger than the registry takes."""
 

@@ -15,9 +15,14 @@ from txregistry.oci.errors import (
     BlobUnknown,
     Denied,
     ManifestBlobUnknown,
+    ManifestUnknown,
+    NameUnknown,
     RegistryError,
     Several,
+    StorageExhausted,
     TooManyRequests,
+    Unauthorized,
+    Unavailable,
 )
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web.answers import raw_answer, send_bytes
@@ -132,6 +137,46 @@ class FailureTests(SynchronousTestCase):
         lines = [formatEvent(event) for event in events]
         self.assertEqual(["GET /: disk: read-only: /the/path"], lines)
         self.assertEqual([], self.flushLoggedErrors())
+
+    def logged(self, error: Exception) -> list[tuple[str, str]]:
+        """Return level and text of what a failure's answer logs."""
+        with capturedLogs() as events:
+            self.answer(error)
+        return [(event["log_level"].name, formatEvent(event)) for event in events]
+
+    def test_refusal(self) -> None:
+        """Why a request is refused is one line in the log."""
+        for error, level, reason in (
+            (Denied(), "info", f"403 DENIED, {Denied.message}"),
+            (Denied({"a": "b"}), "info", f'403 DENIED, {Denied.message}: {{"a": "b"}}'),
+            (StorageFull(), "warn", f"507 UNAVAILABLE, {StorageExhausted.message}"),
+            (Unavailable("x"), "info", f"503 UNAVAILABLE, {Unavailable.message}: x"),
+            (
+                Several([ManifestBlobUnknown("1"), Denied("2")]),
+                "info",
+                f"400 MANIFEST_BLOB_UNKNOWN, {ManifestBlobUnknown.message}: 1; "
+                f"DENIED, {Denied.message}: 2",
+            ),
+        ):
+            self.assertEqual([(level, f"GET / refused: {reason}")], self.logged(error))
+
+    def test_routine(self) -> None:
+        """What clients try is logged for those who look for faults only."""
+        for error in (BlobUnknown(), ManifestUnknown(), NameUnknown(), Unauthorized()):
+            ((level, line),) = self.logged(error)
+            self.assertEqual("debug", level)
+            self.assertIn(error.code, line)
+
+    def test_long_reason(self) -> None:
+        """However much there is to say, the line has an end."""
+        ((_, line),) = self.logged(Several([Denied("x" * 50)] * 50))
+        self.assertLess(len(line), 600)
+
+    def test_request_id(self) -> None:
+        """Line and answer name the same request."""
+        with capturedLogs() as events:
+            answer = self.answer(Denied())
+        self.assertEqual(events[0]["request_id"], answer.header("x-request-id"))
 
     def test_anything_else(self) -> None:
         """Anything else is a 500 that says nothing, and a traceback in the log.

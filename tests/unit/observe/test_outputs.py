@@ -1,0 +1,247 @@
+"""Tests of txregistry.observe.outputs: where lines go."""
+
+from __future__ import annotations
+
+import errno
+import os
+from io import StringIO
+from pathlib import Path
+
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.observe.outputs import (
+    FileOutput,
+    LoggerOutput,
+    Output,
+    Rotation,
+    StreamOutput,
+)
+
+
+class StutteringOutput(Output):
+    """An output that takes three bytes at a time, and fails when it is told to."""
+
+    name = "a stutterer"
+
+    def __init__(self) -> None:
+        """Make one that works."""
+        super().__init__()
+        self.taken = b""
+        self.room = 1000
+
+    def _put(self, data: bytes) -> bytes:
+        """See Output.
+
+        Raises:
+            OSError: There is no more room.
+        """
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= 3
+        self.taken += data[:3]
+        return data[3:]
+
+
+class OutputTests(SynchronousTestCase):
+    """All outputs."""
+
+    def test_whole(self) -> None:
+        """A line is written whole, in however many pieces."""
+        output = StutteringOutput()
+        output.write("12345678\n")
+        output.write("é\udcff\n")
+        self.assertEqual(b"12345678\n" + "é\\udcff\n".encode(), output.taken)
+
+    def test_lost(self) -> None:
+        """What cannot be written is lost; that is said once, and how much it was."""
+        output = StutteringOutput()
+        output.room = 0
+        with capturedLogs() as events:
+            for _ in range(3):
+                output.write("lost\n")
+            output.room = 1000
+            output.write("kept\n")
+            output.write("more\n")
+        self.assertEqual(b"kept\nmore\n", output.taken)
+        self.assertEqual(
+            [
+                "cannot write to a stutterer: [Errno 28] No space left on device; "
+                "lines are lost",
+                "a stutterer can be written to again; 3 lines were lost",
+            ],
+            [formatEvent(event) for event in events],
+        )
+
+    def test_torn(self) -> None:
+        """What follows half a line is a line of its own."""
+        output = StutteringOutput()
+        output.room = 3
+        output.write("torn-apart\n")
+        output.room = 1000
+        output.write("whole\n")
+        self.assertEqual(b"tor\nwhole\n", output.taken)
+
+
+class StreamTests(SynchronousTestCase):
+    """Streams."""
+
+    def test_string(self) -> None:
+        """A stream need not be a file; nothing is kept back."""
+        stream = StringIO()
+        output = StreamOutput(stream, "a string")
+        output.write("a\n")
+        self.assertEqual(("a\n", False), (stream.getvalue(), output.is_terminal))
+        output.reopen()
+
+    def test_descriptor(self) -> None:
+        """To one that is a file it is written without its buffer."""
+        path = Path(self.mktemp())
+        with path.open("w") as stream:
+            StreamOutput(stream, "a file").write("a\n")
+            self.assertEqual("a\n", path.read_text())
+
+    def test_full_pipe(self) -> None:
+        """A pipe that nobody reads loses lines in the end, and holds nobody up."""
+        self.patch(StreamOutput._put.__globals__["select"], "poll", NeverReady)
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        with os.fdopen(reading, "rb") as end, os.fdopen(writing, "w") as stream:
+            output = StreamOutput(stream, "a pipe")
+            with capturedLogs() as events:
+                for _ in range(100):
+                    output.write("x" * 4095 + "\n")
+            self.assertIn("lines are lost", formatEvent(events[0]))
+            self.assertTrue(end.read(4096).endswith(b"x\n"))
+
+    def test_terminal(self) -> None:
+        """A terminal is known as one."""
+        main, other = os.openpty()
+        self.addCleanup(os.close, main)
+        with os.fdopen(other, "w") as stream:
+            self.assertTrue(StreamOutput(stream, "a terminal").is_terminal)
+
+    def test_logger(self) -> None:
+        """Twisted's logger gets a line as an event."""
+        with capturedLogs() as events:
+            LoggerOutput().write("a {b}\n")
+        self.assertEqual(["a {b}"], [formatEvent(event) for event in events])
+
+
+class NeverReady:
+    """A poll object that never sees anything."""
+
+    def register(self, *_what: object) -> None:
+        """Take what is waited for."""
+
+    def poll(self, _timeout: int) -> list[object]:
+        """Return what can go on."""
+        return []
+
+
+class FileTests(SynchronousTestCase):
+    """Files."""
+
+    def setUp(self) -> None:
+        """Take a folder."""
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = self.folder / "log"
+
+    def open(self, size: int = 0, keep: int = 0) -> FileOutput:
+        """Open the file."""
+        output = FileOutput(str(self.path), Rotation(size, keep))
+        self.addCleanup(output.close)
+        return output
+
+    def files(self) -> dict[str, str]:
+        """Return what is in the folder."""
+        return {path.name: path.read_text() for path in self.folder.iterdir()}
+
+    def test_append(self) -> None:
+        """Lines go behind those that are there."""
+        self.path.write_text("before\n")
+        self.open().write("after\n")
+        self.assertEqual({"log": "before\nafter\n"}, self.files())
+
+    def test_unwritable(self) -> None:
+        """A file that cannot be opened is an error."""
+        for path in (self.folder, self.folder / "none" / "log"):
+            self.assertRaises(OSError, FileOutput, str(path))
+
+    def test_rotate(self) -> None:
+        """A file that is full is put aside, and so many are kept."""
+        output = self.open(size=6, keep=2)
+        for number in range(9):
+            output.write(f"{number}\n")
+        expected = {"log": "6\n7\n8\n", "log.1": "3\n4\n5\n", "log.2": "0\n1\n2\n"}
+        self.assertEqual(expected, self.files())
+        output.write("9\n")
+        expected = {"log": "9\n", "log.1": "6\n7\n8\n", "log.2": "3\n4\n5\n"}
+        self.assertEqual(expected, self.files())
+
+    def test_keep_none(self) -> None:
+        """Where none are kept the file begins anew."""
+        output = self.open(size=2)
+        for number in range(3):
+            output.write(f"{number}\n")
+        self.assertEqual({"log": "2\n"}, self.files())
+
+    def test_full_at_start(self) -> None:
+        """What was there before counts."""
+        self.path.write_text("before\n")
+        self.open(size=6, keep=1).write("after\n")
+        self.assertEqual({"log": "after\n", "log.1": "before\n"}, self.files())
+
+    def test_others(self) -> None:
+        """Of several processes only one puts the file aside."""
+        one, other = self.open(size=6, keep=3), self.open(size=6, keep=3)
+        for number in range(4):
+            one.write(f"{number}\n")
+        other.write("4\n")
+        other.write("5\n")
+        self.assertEqual({"log": "3\n5\n", "log.1": "0\n1\n2\n4\n"}, self.files())
+
+    def test_mode(self) -> None:
+        """A new file may be read by whoever might read the old one."""
+        self.path.touch(mode=0o600)
+        output = self.open(size=1, keep=1)
+        output.write("1\n")
+        output.write("2\n")
+        self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
+
+    def test_cannot_rotate(self) -> None:
+        """Where it cannot be put aside it grows."""
+        (self.folder / "log.1" / "in the way").mkdir(parents=True)
+        output = self.open(size=2, keep=1)
+        for number in range(4):
+            output.write(f"{number}\n")
+        self.assertEqual("0\n1\n2\n3\n", self.path.read_text())
+
+    def test_reopen(self) -> None:
+        """When somebody else has put it aside it goes on in a new one."""
+        output = self.open()
+        output.write("1\n")
+        self.path.rename(self.folder / "old")
+        output.write("2\n")
+        output.reopen()
+        output.write("3\n")
+        self.assertEqual({"old": "1\n2\n", "log": "3\n"}, self.files())
+
+    def test_cannot_reopen(self) -> None:
+        """A file that cannot be opened anew goes on as it was."""
+        output = self.open()
+        old = self.folder / "old"
+        self.path.rename(old)
+        self.path.mkdir()
+        self.assertRaises(OSError, output.reopen)
+        output.write("1\n")
+        self.assertEqual("1\n", old.read_text())
+
+    def test_device(self) -> None:
+        """What is no file is written to, and never put aside."""
+        output = FileOutput("/dev/null", Rotation(1, 1))
+        self.addCleanup(output.close)
+        for _ in range(3):
+            output.write("x\n")
+        self.assertFalse(output.is_terminal)
