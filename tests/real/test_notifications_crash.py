@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from itertools import count
-from typing import Any
 
 from attrs import frozen
 
@@ -114,14 +113,16 @@ class CrashCase(RealTestCase):
         }
         return self.registry(self.tree, "txregistry", settings=settings)
 
-    def push(self, registry: Registry, prefix: str, until: Callable[[int], Any]) -> int:
+    def push(
+        self, registry: Registry, prefix: str, until: Callable[[int], bool]
+    ) -> int:
         """Push until something was done; return how many pushes were acknowledged.
 
         Args:
             registry: Where to.
             prefix: What the names of repositories begin with.
             until: Is called with how many pushes were acknowledged, again and again;
-                ends it by returning anything but false, maybe by killing the registry.
+                ends it by returning true, maybe by killing the registry.
         """
         pushers = [
             Pusher(registry.port, f"{prefix}{number}", self.tags)
@@ -129,7 +130,12 @@ class CrashCase(RealTestCase):
         ]
         for pusher in pushers:
             pusher.start()
-        wait_until(lambda: bool(until(sum(len(p.acknowledged) for p in pushers))))
+
+        def done() -> bool:
+            failed = any(pusher.error for pusher in pushers)
+            return failed or until(sum(len(each.acknowledged) for each in pushers))
+
+        wait_until(done, 60)
         for pusher in pushers:
             pusher.leave()
         for pusher in pushers:
