@@ -131,6 +131,11 @@ class Deliverer:
         except PostFailed as error:
             self.errors += 1
             problem = str(error)
+        except CancelledError:
+            raise
+        except Exception as error:  # it must not keep all others back for ever
+            _log.failure("notifications: an event cannot be sent")
+            return self._refused(waiting, f"cannot be sent: {error}")
         else:
             self.statuses[answer.status] += 1
             problem = _problem(answer)

@@ -56,6 +56,8 @@ def make_document(envelope: Envelope, bodies: Sequence[bytes]) -> Document:
         envelope: Which one; ``binary`` holds one event only.
         bodies: The events as JSON, in the form of the Go registry's third line.
     """
+    if envelope == "v2":  # as they are, which costs nothing however long they are
+        return _v2(bodies)
     return _MAKERS[envelope]([json.loads(body) for body in bodies])
 
 
@@ -68,8 +70,9 @@ def _v1_target(target: Mapping[str, Any]) -> dict[str, Any]:
     return {key: target[key] for key in _V1_KEYS if target.get(key)}
 
 
-def _v2(events: Sequence[_Event]) -> Document:
-    return Document(_ENVELOPE.format(version="v2"), _dump({"events": events}))
+def _v2(bodies: Sequence[bytes]) -> Document:
+    whole = b'{"events":[' + b",".join(bodies) + b"]}"
+    return Document(_ENVELOPE.format(version="v2"), whole)
 
 
 def _cloudevents(events: Sequence[_Event]) -> Document:
@@ -123,7 +126,6 @@ _PRINTABLE: Final = "".join(
 
 _MAKERS: Final[Mapping[str, Callable[[Sequence[_Event]], Document]]] = {
     "v1": _v1,
-    "v2": _v2,
     "cloudevents": _cloudevents,
     "binary": _binary,
 }

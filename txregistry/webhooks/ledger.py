@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ IN_MEMORY: Final = ":memory:"
 
 _PATIENCE: Final = 30.0  # seconds, for other processes to be done with the file
 _CHUNK: Final = 1000  # events dropped at a time
-_ROOM: Final = 0.9  # of the size allowed, what dropping goes down to
 
 
 class BrokenLedger(StorageError):
@@ -38,7 +37,7 @@ class Entry:
     Attributes:
         id: The event's.
         at: When it happened, in seconds since the epoch.
-        body: The event as JSON.
+        body: The event as JSON, or what makes it, in the thread that keeps it.
         endpoints: The names of those who are to get it.
         trace: The headers by which others go on with the request's trace, as a JSON
             object; empty: it is not traced.
@@ -46,9 +45,13 @@ class Entry:
 
     id: str
     at: float
-    body: bytes
+    body: bytes | Callable[[], bytes]
     endpoints: Sequence[str]
     trace: str = ""
+
+    def content(self) -> bytes:
+        """Return the event as JSON."""
+        return self.body if isinstance(self.body, bytes) else self.body()
 
 
 @frozen
@@ -154,7 +157,7 @@ class Ledger:
             for entry in entries:
                 added = self._database.execute(
                     "INSERT INTO events (id, at, body, trace) VALUES (?, ?, ?, ?)",
-                    (entry.id, entry.at, entry.body, entry.trace),
+                    (entry.id, entry.at, entry.content(), entry.trace),
                 )
                 self._database.executemany(
                     "INSERT INTO deliveries (seq, endpoint) VALUES (?, ?)",
@@ -196,21 +199,21 @@ class Ledger:
             max_size: How many bytes the ledger may have.
 
         Returns:
-            Who lost how many events that waited.
+            Who lost how many events that waited, and whether there is more to do: a
+            call does some of it only, so that nobody waits for long.
         """
         old: dict[str, int] = {}
         crowded: dict[str, int] = {}
         with self._transaction():
-            self._drop("at < ?", (now - max_age,), old)
-            self._database.execute(
-                f"DELETE FROM events WHERE at < ? AND {_SETTLED}", (now - keep,)
+            most = max(
+                self._drop("at < ?", (now - max_age,), old),
+                self._delete(f"at < ? AND {_SETTLED}", (now - keep,)),
             )
-        if self.size > max_size:
-            while self.size > max_size * _ROOM:
-                with self._transaction():
-                    if not self._make_room(crowded):
-                        break
-        return Dropped(old, crowded)
+            more = most == _CHUNK
+            if self.size > max_size:
+                freed = self._delete(_SETTLED) or self._drop("TRUE", (), crowded)
+                more |= freed > 0
+        return Dropped(old, crowded, more)
 
     @property
     def size(self) -> int:
@@ -292,26 +295,18 @@ class Ledger:
             found.append(waiting)
         return found
 
-    def _make_room(self, lost: dict[str, int]) -> bool:
-        """Delete some events; say whether there were any."""
-        settled = self._database.execute(
-            "DELETE FROM events WHERE seq IN"
-            f" (SELECT seq FROM events WHERE {_SETTLED} ORDER BY seq LIMIT {_CHUNK})"
-        )
-        if settled.rowcount:
-            return True
-        oldest = f"seq IN (SELECT seq FROM events ORDER BY seq LIMIT {_CHUNK})"
-        return self._drop(oldest, (), lost)
-
     def _drop(
         self, which: str, parameters: Sequence[object], lost: dict[str, int]
-    ) -> bool:
-        """Delete events, and add to ``lost`` who still waited for how many of them."""
+    ) -> int:
+        """Delete some events, and add to ``lost`` who waited for how many of them.
+
+        Returns:
+            How many are gone, ``_CHUNK`` at the most: the oldest.
+        """
         rows = self._database.execute(
             "SELECT endpoints.id, name, count(*) FROM deliveries"
             " JOIN endpoints ON endpoints.id = endpoint"
-            f" WHERE state = {WAITING}"
-            f" AND seq IN (SELECT seq FROM events WHERE {which}) GROUP BY endpoint",
+            f" WHERE state = {WAITING} AND seq IN ({_oldest(which)}) GROUP BY endpoint",
             parameters,
         ).fetchall()
         for number, name, count in rows:
@@ -320,10 +315,12 @@ class Ledger:
                 "UPDATE endpoints SET dropped = dropped + ? WHERE id = ?",
                 (count, number),
             )
-        deleted = self._database.execute(
-            f"DELETE FROM events WHERE {which}", parameters
-        )
-        return deleted.rowcount > 0
+        return self._delete(which, parameters)
+
+    def _delete(self, which: str, parameters: Sequence[object] = ()) -> int:
+        """Delete some events; return how many, ``_CHUNK`` at the most: the oldest."""
+        statement = f"DELETE FROM events WHERE seq IN ({_oldest(which)})"
+        return self._database.execute(statement, parameters).rowcount
 
     @contextmanager
     def _transaction(self, durable: bool = False) -> Iterator[None]:
@@ -358,10 +355,12 @@ class Dropped:
     Attributes:
         old: How many events, by the endpoint's name, for their age.
         crowded: How many for want of room.
+        more: Whether there is more to do.
     """
 
     old: dict[str, int]
     crowded: dict[str, int]
+    more: bool = False
 
 
 @contextmanager
@@ -379,6 +378,11 @@ def _alone_in_folder_of(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+
+
+def _oldest(which: str) -> str:
+    """Return a query for the oldest events that a condition is true of."""
+    return f"SELECT seq FROM events WHERE {which} ORDER BY seq LIMIT {_CHUNK}"
 
 
 def _state(tried: Tried) -> int:

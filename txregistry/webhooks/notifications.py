@@ -18,7 +18,7 @@ from txregistry.oci.events import Activity, Event
 from txregistry.webhooks.delivering import Deliverer
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.leases import FileLease, Lease, OwnLease
-from txregistry.webhooks.ledger import IN_MEMORY, Ledger, Tally
+from txregistry.webhooks.ledger import IN_MEMORY, Dropped, Ledger, Tally
 from txregistry.webhooks.queue import Queue
 from txregistry.webhooks.sink import QueueSink
 
@@ -165,16 +165,22 @@ class Notifications:
 
     @deferred
     async def _sweep(self) -> None:
+        more = True
+        while more and self._loops:
+            try:
+                dropped = await self._queue.work(self._sweep_some)
+            except StorageError as error:
+                _log.error("notifications: {error}", error=error)
+                return
+            self._report_dropped(dropped)
+            more = dropped.more
+
+    def _sweep_some(self, ledger: Ledger) -> Dropped:
         now, bounds = self._clock.seconds(), self._bounds
-        try:
-            dropped = await self._queue.work(
-                lambda ledger: ledger.sweep(
-                    now, bounds.max_age, bounds.keep, bounds.max_size
-                )
-            )
-        except StorageError as error:
-            _log.error("notifications: {error}", error=error)
-            return
+        return ledger.sweep(now, bounds.max_age, bounds.keep, bounds.max_size)
+
+    def _report_dropped(self, dropped: Dropped) -> None:
+        bounds = self._bounds
         for reason, lost in (
             (f"older than {bounds.max_age:g} s", dropped.old),
             (f"no room in {bounds.max_size} bytes", dropped.crowded),

@@ -11,6 +11,7 @@ LONGEST: Final = 3600.0
 """Seconds that a receiver can make us wait by ``Retry-After``."""
 
 _MOST_DOUBLINGS: Final = 64
+_SHORTEST: Final = 1 / 1024  # of ``backoff``, whatever the threshold
 
 
 @frozen
@@ -41,6 +42,6 @@ class Backoff:
             retry_after: Seconds that the receiver asks for; None: it does not.
         """
         doublings = min(failures - self.threshold, _MOST_DOUBLINGS)
-        wait = min(self.backoff * 2.0**doublings, self.longest)
+        wait = min(self.backoff * max(2.0**doublings, _SHORTEST), self.longest)
         wait *= 1 - self.chance() / 2
         return max(wait, min(retry_after or 0.0, LONGEST))

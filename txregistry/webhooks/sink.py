@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -64,9 +65,12 @@ class QueueSink:
         names = [
             each.name for each in self._endpoints if each.filter.passes(event.activity)
         ]
-        body = json.dumps(event.to_json(), separators=(",", ":")).encode("ascii")
         trace = json.dumps(dict(event.trace)) if event.trace else ""
-        return Entry(event.id, event.at, body, names, trace)
+        return Entry(event.id, event.at, partial(_dump, event), names, trace)
+
+
+def _dump(event: Event) -> bytes:
+    return json.dumps(event.to_json(), separators=(",", ":")).encode("ascii")
 
 
 def _give_up(failure: Failure, count: int) -> None:

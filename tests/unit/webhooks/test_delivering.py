@@ -370,10 +370,13 @@ class BrokenLedgerTests(DeliveryCase):
         self.assertEqual([["a"], ["b"]], self.receiver.ids)
 
     def test_unforeseen(self) -> None:
-        """An end that nobody foresaw is logged."""
+        """An event that cannot be sent is logged, and keeps no others back."""
         self.mend()
-        self.append("a")
-        self.ledger.execute("UPDATE events SET body = 'no JSON'")
+        self.append("a", "b")
+        self.ledger.execute("UPDATE events SET body = x'FF'")
+        self.use(envelope="v1")
         self.deliverer.start()
-        self.assertEqual(["notifications: delivery to hook has ended"], self.lines())
-        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
+        self.assertEqual("notifications: an event cannot be sent", self.lines()[0])
+        self.assertIn("will not take event a", self.lines()[1])
+        self.assertEqual(2, len(self.flushLoggedErrors(ValueError)))
+        self.assertEqual((2, 0), (self.tally().dead, self.tally().waiting))

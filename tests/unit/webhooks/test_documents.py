@@ -45,7 +45,8 @@ ATTRIBUTES = {
 def document(envelope: Envelope, *events: Event) -> Document:
     """Put events into an envelope."""
     return make_document(
-        envelope, [json.dumps(each.to_json()).encode() for each in events]
+        envelope,
+        [json.dumps(each.to_json(), separators=(",", ":")).encode() for each in events],
     )
 
 

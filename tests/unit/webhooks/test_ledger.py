@@ -66,7 +66,7 @@ class OrderTests(LedgerCase):
         """An event comes out as it went in."""
         given_entry = entry("1", at=7.25)
         self.ledger.append([given_entry])
-        expected = Waiting(1, "1", 7.25, given_entry.body, attempts=0)
+        expected = Waiting(1, "1", 7.25, given_entry.content(), attempts=0)
         self.assertEqual([expected], self.waiting())
 
     def test_nothing(self) -> None:
@@ -82,7 +82,7 @@ class OrderTests(LedgerCase):
     def test_bytes(self) -> None:
         """Events come out as long as all together are not too large."""
         self.ledger.append([entry(name, size=100) for name in "abc"])
-        size = len(entry("a", size=100).body)
+        size = len(entry("a", size=100).content())
         for most_bytes, count in ((3 * size, 3), (3 * size - 1, 2), (2 * size - 1, 1)):
             self.assertEqual(count, len(self.waiting(most_bytes=most_bytes)))
 

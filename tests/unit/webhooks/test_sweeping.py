@@ -20,8 +20,17 @@ class SweepTests(LedgerCase):
         keep: float = FOREVER,
         max_size: int = PLENTY,
     ) -> Dropped:
-        """Sweep; without bounds but for those given."""
-        return self.ledger.sweep(now, max_age, keep, max_size)
+        """Sweep to the end; without bounds but for those given."""
+        old: dict[str, int] = {}
+        crowded: dict[str, int] = {}
+        for _ in range(100):
+            dropped = self.ledger.sweep(now, max_age, keep, max_size)
+            for lost, more in ((old, dropped.old), (crowded, dropped.crowded)):
+                for name, count in more.items():
+                    lost[name] = lost.get(name, 0) + count
+            if not dropped.more:
+                break
+        return Dropped(old, crowded)
 
     def events(self) -> list[object]:
         """Return the identifiers of all events that the ledger has."""
@@ -89,7 +98,7 @@ class SweepTests(LedgerCase):
         size = self.ledger.size
         self.assertEqual(NOTHING, self.sweep(0.0, max_size=size - 1))
         self.assertEqual(2000, len(self.events()))
-        self.assertLess(self.ledger.size, size * 0.9)
+        self.assertLess(self.ledger.size, size)
 
     def test_size_oldest(self) -> None:
         """Then the oldest go, whoever waits for them, and are counted."""

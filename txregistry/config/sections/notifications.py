@@ -66,7 +66,7 @@ class Ignore(Section):
     """
 
     mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
+    actions: tuple[Literal["push", "pull", "mount", "delete"], ...] = ()
 
 
 @frozen
