@@ -17,9 +17,9 @@ CONFIG ?=
 
 # What the tests in tests/real need, as commands and as Debian names them.
 CLIENTS := dockerd docker skopeo podman buildah containerd ctr docker-registry \
-	curl openssl /usr/sbin/slapd ldapadd prometheus promtool
+	curl openssl /usr/sbin/slapd ldapadd prometheus promtool goaccess jq
 PACKAGES := docker.io skopeo podman buildah containerd docker-registry \
-	curl openssl slapd ldap-utils prometheus
+	curl openssl slapd ldap-utils prometheus goaccess jq
 
 # Compat mode puts the checkout on the path, which is where twistd looks for plugins;
 # the default editable mode hides twisted/plugins from it.

@@ -164,7 +164,7 @@ def log_refusal(request: Any, error: RegistryError, cause: object = None) -> Non
         method=request.method.decode("latin-1"),
         path=request.text_path or request.uri.partition(b"?")[0].decode("latin-1"),
         status=error.status,
-        code=error.code,
+        code=errors[0].code,
         reason="; ".join(reasons)[:_LONGEST_REASON],
         request_id=request.id,
     )

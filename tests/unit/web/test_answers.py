@@ -160,6 +160,13 @@ class FailureTests(SynchronousTestCase):
         ):
             self.assertEqual([(level, f"GET / refused: {reason}")], self.logged(error))
 
+    def test_code(self) -> None:
+        """The line has the code by itself; that of several is the first one's."""
+        for error in (Denied(), Several([Denied(), BlobUnknown()])):
+            with capturedLogs() as events:
+                self.answer(error)
+            self.assertEqual(("DENIED", 403), (events[0]["code"], events[0]["status"]))
+
     def test_routine(self) -> None:
         """What clients try is logged for those who look for faults only."""
         for error in (BlobUnknown(), ManifestUnknown(), NameUnknown(), Unauthorized()):
