@@ -8,7 +8,6 @@ are asked in turn; the medians and their ratio are printed.
 from __future__ import annotations
 
 import argparse
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,7 +16,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tests.real.commands import need, run
+from bench.wrk import rate
+from tests.real.commands import need
 from tests.real.images import make_image, random_layers
 from tests.real.registries import Registry
 from tests.real.wire import DOCKER_MANIFEST, MANIFEST, connected
@@ -48,8 +48,8 @@ def main() -> None:
                 print(f"{kind}: {rates[kind][-1]:.1f}/s", flush=True)
     middle = {kind: median(found) for kind, found in rates.items()}
     print(f"{arguments.connections} connections, {arguments.rounds} rounds, medians:")
-    for kind, rate in middle.items():
-        print(f"{kind}: {rate:.1f} manifests/s")
+    for kind, found in middle.items():
+        print(f"{kind}: {found:.1f} manifests/s")
     print(f"ratio: {middle['txregistry'] / middle['go']:.1f}")
 
 
@@ -81,20 +81,8 @@ def _start(folder: Path, stack: ExitStack) -> Mapping[str, Registry]:
 
 def _rate(registry: Registry, arguments: argparse.Namespace) -> float:
     """Ask a registry for a while; return how many answers a second it gave."""
-    headers = [f"-H{name}: {value}" for name, value in _HEADERS.items()]
-    printed = run(
-        "wrk",
-        "--threads=1",
-        f"--connections={arguments.connections}",
-        f"--duration={arguments.seconds}s",
-        "--timeout=30s",
-        *headers,
-        f"http://{registry.address}/v2/{NAME}/manifests/{TAG}",
-    )
-    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    if found is None or "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(printed)
-    return float(found[1])
+    url = f"http://{registry.address}/v2/{NAME}/manifests/{TAG}"
+    return rate(url, _HEADERS, arguments.connections, arguments.seconds)
 
 
 def _arguments() -> argparse.Namespace:

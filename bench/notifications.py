@@ -11,7 +11,6 @@ the registry, and the receiver's share of the machine.
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 import time
@@ -23,7 +22,8 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from tests.real.commands import need, run
+from bench.wrk import rate
+from tests.real.commands import need
 from tests.real.daemons import Daemon, free_port
 from tests.real.images import make_image, push_image, random_layers
 from tests.real.registries import Registry
@@ -131,20 +131,8 @@ def _timed_push(wire: Wire, tag: str, manifest: bytes) -> float:
 
 def _pull_rate(registry: Registry, arguments: argparse.Namespace) -> float:
     """Pull the manifest for a while; return how often a second that was done."""
-    headers = [f"-H{name}: {value}" for name, value in ACCEPT_ALL.items()]
-    printed = run(
-        "wrk",
-        "--threads=1",
-        f"--connections={arguments.connections}",
-        f"--duration={arguments.seconds}s",
-        "--timeout=30s",
-        *headers,
-        f"http://{registry.address}/v2/{NAME}/manifests/{TAG}",
-    )
-    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    if found is None or "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(printed)
-    return float(found[1])
+    url = f"http://{registry.address}/v2/{NAME}/manifests/{TAG}"
+    return rate(url, ACCEPT_ALL, arguments.connections, arguments.seconds)
 
 
 def _forget(registry: Registry) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from zope.interface import implementer
 
 from txregistry.interfaces import Exchange, IRequestWatcher
@@ -15,8 +15,9 @@ from txregistry.oci.events import Activity
 _NO_ROUTE: Final = "none"
 _OTHERS: Final = "others"
 _METHODS: Final = frozenset(
-    {"get", "head", "put", "post", "patch", "delete", "options"}
+    {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"}
 )
+_REFUSALS: Final = {401: "unauthorized", 403: "denied", 429: "throttled"}
 _SENDING: Final = frozenset({"PATCH", "PUT"})
 _UPLOAD: Final = "blob_upload"
 _CHUNK: Final = "blob_upload_chunk"
@@ -25,58 +26,64 @@ _LEFT: Final = 499
 
 @implementer(IRequestWatcher)
 class RequestMetrics:
-    """Counts requests."""
+    """Counts requests.
+
+    Each ends in a few microseconds: what is to be counted for a handler, a status and a
+    method is looked up at the first request of that kind.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         """Take the instruments."""
         self._metrics = metrics
-        self._of_handler = cache(self._make_of_handler)
-        self._duration = cache(metrics.durations.labels)
-        self._count = cache(self._make_count)
+        self._running: dict[str, Gauge] = {}
+        self._kinds: dict[tuple[str, int, str], Callable[[Exchange], None]] = {}
 
     def began(self, route: str, method: str) -> None:
         """See IRequestWatcher."""
-        self._of_handler(route)[0].inc()
+        running = self._running.get(route)
+        if running is None:
+            running = self._running[route] = self._metrics.in_flight.labels(route)
+        running.inc()
 
     def ended(self, exchange: Exchange) -> None:
         """See IRequestWatcher."""
-        route, method = exchange.route or _NO_ROUTE, exchange.method
-        in_flight, request_size, response_size = self._of_handler(route)
-        if exchange.route:
-            in_flight.dec()
-        lower = _lower(method)
-        self._count(route, exchange.status, lower).inc()
-        self._duration(route, lower).observe(exchange.seconds)
-        request_size.observe(exchange.received)
-        response_size.observe(exchange.sent)
-        if route in (_UPLOAD, _CHUNK):
-            self._count_upload(exchange)
-        self._count_login(exchange)
+        kind = exchange.route, exchange.status, _known(exchange.method)
+        note = self._kinds.get(kind)
+        if note is None:
+            note = self._kinds[kind] = self._noting(*kind)
+        note(exchange)
 
-    def _make_of_handler(self, route: str) -> tuple[Any, Any, Any]:
-        metrics = self._metrics
-        return (
-            metrics.in_flight.labels(route),
-            metrics.request_sizes.labels(route),
-            metrics.response_sizes.labels(route),
-        )
-
-    def _make_count(self, route: str, status: int, method: str) -> Counter:
-        return self._metrics.requests.labels(route, str(status), method)
-
-    def _count_upload(self, exchange: Exchange) -> None:
-        outcome = _upload_outcome(exchange)
-        if outcome:
-            self._metrics.uploads.labels(outcome).inc()
-
-    def _count_login(self, exchange: Exchange) -> None:
-        outcome = {401: "unauthorized", 403: "denied", 429: "throttled"}.get(
-            exchange.status
-        )
-        if outcome is None and exchange.user is not None:
-            outcome = "granted"
+    def _noting(
+        self, route: str, status: int, method: str
+    ) -> Callable[[Exchange], None]:
+        """Return what notes that a request of a kind has ended."""
+        metrics, handler, lower = self._metrics, route or _NO_ROUTE, method.lower()
+        observe_seconds = metrics.durations.labels(handler, lower).observe
+        observe_received = metrics.request_sizes.labels(handler).observe
+        observe_sent = metrics.response_sizes.labels(handler).observe
+        steps: list[Callable[[], None]] = [
+            metrics.requests.labels(handler, str(status), lower).inc
+        ]
+        if route:
+            steps.append(metrics.in_flight.labels(route).dec)
+        outcome = _upload_outcome(route, status, method)
         if outcome is not None:
-            self._metrics.logins.labels(outcome).inc()
+            steps.append(metrics.uploads.labels(outcome).inc)
+        refusal = _REFUSALS.get(status)
+        if refusal is not None:
+            steps.append(metrics.logins.labels(refusal).inc)
+        granted = None if refusal else metrics.logins.labels("granted").inc
+
+        def note(exchange: Exchange) -> None:
+            observe_seconds(exchange.seconds)
+            observe_received(exchange.received)
+            observe_sent(exchange.sent)
+            for step in steps:
+                step()
+            if granted is not None and exchange.user is not None:
+                granted()
+
+        return note
 
 
 class ContentMetrics:
@@ -93,11 +100,16 @@ class ContentMetrics:
         self._metrics = metrics
         self._most = repositories
         self._known: set[str] = set()
+        self._counters: dict[tuple[str, str], Counter] = {}
 
     def count(self, activity: Activity) -> None:
         """Count something that was done."""
         metrics = self._metrics
-        metrics.contents.labels(_kind(activity), activity.action).inc()
+        kind = _kind(activity), activity.action
+        counter = self._counters.get(kind)
+        if counter is None:
+            counter = self._counters[kind] = metrics.contents.labels(*kind)
+        counter.inc()
         if self._most:
             name = str(activity.repository)
             if name not in self._known:
@@ -115,21 +127,23 @@ class StorageMetrics:
         """Take the instruments and the driver's name."""
         self._metrics = metrics
         self._driver = driver
-        self._timer = cache(self._make_timer)
+        self._timers: dict[str, Histogram] = {}
 
     def done(self, action: str, seconds: float, failed: bool) -> None:
         """Note that the driver has done something, or could not."""
-        self._timer(action).observe(seconds)
+        timer = self._timers.get(action)
+        if timer is None:
+            timer = self._metrics.storage.labels(self._driver, action)
+            self._timers[action] = timer
+        timer.observe(seconds)
         if failed:
             self._metrics.storage_errors.labels(self._driver, action).inc()
 
-    def _make_timer(self, action: str) -> Histogram:
-        return self._metrics.storage.labels(self._driver, action)
 
-
-def _upload_outcome(exchange: Exchange) -> str | None:
+def _upload_outcome(route: str, status: int, method: str) -> str | None:
     """Return what came of a request about an upload; None: nothing to count."""
-    route, method, status = exchange.route, exchange.method, exchange.status
+    if route not in (_UPLOAD, _CHUNK):
+        return None
     if status == _LEFT and (method in _SENDING or route == _UPLOAD):
         return "abandoned"
     if route == _UPLOAD and method == "POST":
@@ -149,6 +163,6 @@ def _kind(activity: Activity) -> str:
     return "blob" if activity.is_about_blob else "manifest"
 
 
-def _lower(method: str) -> str:
-    lower = method.lower()
-    return lower if lower in _METHODS else "other"
+def _known(method: str) -> str:
+    """Return a method; of those that a client has made up one name for all."""
+    return method if method in _METHODS else "OTHER"

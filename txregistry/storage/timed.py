@@ -81,13 +81,18 @@ class TimedDriver:
     def _timed(
         self, action: str, call: Callable[..., Deferred[_T]], *arguments: object
     ) -> Deferred[_T]:
-        began = self._clock.seconds()
+        seconds = self._clock.seconds
+        began = seconds()
+        running = call(*arguments)
+        if running.called and type(running.result) not in (Failure, Deferred):
+            # It is done already, as reading a small file is: that is most of it all.
+            self._done(action, max(seconds() - began, 0.0), False)
+            return running
 
         def end(result: _T | Failure) -> _T | Failure:
             failed = isinstance(result, Failure) and not result.check(PathNotFound)
-            self._done(action, max(self._clock.seconds() - began, 0.0), failed)
+            self._done(action, max(seconds() - began, 0.0), failed)
             return result
 
-        running = call(*arguments)
         running.addBoth(end)
         return running

@@ -1,0 +1,83 @@
+"""What it costs to be seen: access log and metrics, in manifests a second.
+
+Run as ``python -m bench.observing`` in the project's environment; needs ``wrk``. The
+same registry with everything off, with each part on, and with all of it on is asked in
+turn; the medians of the rounds, and of the ratios within a round, are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from bench.wrk import rate
+from tests.real.commands import need
+from tests.real.daemons import free_port
+from tests.real.images import make_image, push_image, random_layers
+from tests.real.registries import Registry
+from tests.real.wire import ACCEPT_ALL, connected
+
+NAME, TAG = "some/name", "latest"
+_OFF: Final = "nothing"
+_KINDS: Final[Mapping[str, tuple[bool, bool, str]]] = {
+    _OFF: (False, False, "text"),
+    "access log": (True, False, "text"),
+    "metrics": (False, True, "text"),
+    "both": (True, True, "text"),
+    "both, JSON": (True, True, "json"),
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    need("wrk")
+    arguments = _arguments()
+    rates: dict[str, list[float]] = defaultdict(list)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        registries = {kind: _start(folder, kind, stack) for kind in _KINDS}
+        for _ in range(arguments.rounds):
+            for kind, registry in registries.items():
+                url = f"http://{registry.address}/v2/{NAME}/manifests/{TAG}"
+                found = rate(url, ACCEPT_ALL, arguments.connections, arguments.seconds)
+                rates[kind].append(found)
+            print(".", end="", flush=True)
+    print(f"\n{arguments.rounds} rounds of {arguments.seconds} s; medians:")
+    for kind, all_found in rates.items():
+        ratios = [a / b for a, b in zip(all_found, rates[_OFF], strict=True)]
+        print(f"{kind:12}{median(all_found):8.0f}/s{median(ratios):8.2f}")
+
+
+def _start(folder: Path, kind: str, stack: ExitStack) -> Registry:
+    access_log, metrics, formatter = _KINDS[kind]
+    place = folder / kind.replace(" ", "-")
+    place.mkdir()
+    http: dict[str, Any] = {}
+    if metrics:
+        address = f"127.0.0.1:{free_port()}"
+        http = {"debug": {"addr": address, "prometheus": {"enabled": True}}}
+    log = {"formatter": formatter, "accesslog": {"disabled": not access_log}}
+    registry = Registry(place, kind="txregistry", http=http, settings={"log": log})
+    stack.callback(registry.stop)
+    registry.start()
+    with connected(registry.port) as wire:
+        push_image(wire, NAME, TAG, make_image(random_layers()[2:]))
+    return registry
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=16)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
