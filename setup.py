@@ -31,8 +31,13 @@ INSTALL_REQUIRES = [
     "zope.interface >= 6.1",
 ]
 LDAP_REQUIRES = ["ldaptor >= 21.2.0"]
+TRACING_REQUIRES = [
+    "opentelemetry-exporter-otlp-proto-http >= 1.38.0",
+    "opentelemetry-sdk >= 1.38.0",
+]
 TEST_REQUIRES = [
     *LDAP_REQUIRES,
+    *TRACING_REQUIRES,
     "cloudevents >= 2.0.0",
     "coverage[toml] >= 7.4.0",
     "hypothesis >= 6.98.0",
@@ -70,6 +75,7 @@ setup(
     install_requires=INSTALL_REQUIRES,
     extras_require={
         "ldap": LDAP_REQUIRES,
+        "tracing": TRACING_REQUIRES,
         "test": TEST_REQUIRES,
         "dev": [*TEST_REQUIRES, *DEV_REQUIRES],
     },

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from attrs import evolve
 from cryptography.hazmat.primitives.serialization import Encoding
 from treq.client import HTTPClient
 from twisted.internet import ssl
@@ -25,7 +26,7 @@ from txregistry import __version__
 from txregistry.config import Address, Settings
 from txregistry.config.sections.notifications import Endpoint as EndpointSettings
 from txregistry.config.sections.weburls import split_user
-from txregistry.interfaces import InvalidOption
+from txregistry.interfaces import InvalidOption, ITracer
 from txregistry.oci.events import SourceRecord
 from txregistry.oci.forwarded import client
 from txregistry.oci.globs import Globs, InvalidGlob
@@ -49,12 +50,15 @@ _DEFAULT_THRESHOLD: Final = 10
 _DEFAULT_BACKOFF: Final = 1.0
 
 
-def make_notifications(settings: Settings, reactor: Any) -> Notifications | None:
+def make_notifications(
+    settings: Settings, reactor: Any, tracer: ITracer | None = None
+) -> Notifications | None:
     """Join the notifications.
 
     Args:
         settings: The configuration.
         reactor: Gives time, threads and connections.
+        tracer: Traces messages; None: they are not traced.
 
     Returns:
         The notifications, not started; None: nobody is to be told anything.
@@ -65,6 +69,7 @@ def make_notifications(settings: Settings, reactor: Any) -> Notifications | None
     endpoints = make_endpoints(settings, reactor)
     if not endpoints:
         return None
+    endpoints = [evolve(each, tracer=tracer) for each in endpoints]
     path = ledger_path(settings)
     queue = settings.notifications.queue
     return Notifications(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 from attrs import asdict, define, field, frozen
+from twisted.internet.defer import Deferred, succeed
 
 from txregistry import __version__
-from txregistry.config import Settings
-from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver
+from txregistry.config import ConfigError, Origin, Settings
+from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver, ITracer
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
+from txregistry.observe.exporters import UnusableVariable, asked
 from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
 from txregistry.observe.metrics import Metrics, MetricsPages
@@ -22,10 +24,29 @@ from txregistry.observe.request_metrics import (
     StorageMetrics,
 )
 from txregistry.storage.timed import TimedDriver
+from txregistry.storage.traced import Begin, TracedDriver
+from txregistry.threads import in_own_threads_of
 from txregistry.web.listeners import Listener, tcp_endpoint
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
 from txregistry.webhooks.notifications import Notifications
+
+
+@frozen
+class Tracing:
+    """What traces requests; as it stands here, nothing does.
+
+    Attributes:
+        tracer: Makes spans of requests and messages.
+        begin: Makes spans of what is done in the store.
+        start: Begins to send them.
+        stop: Sends what is left, for some seconds at the most.
+    """
+
+    tracer: ITracer | None = None
+    begin: Begin | None = None
+    start: Callable[[], None] = lambda: None
+    stop: Callable[[], Deferred[None]] = lambda: succeed(None)
 
 
 @define
@@ -37,23 +58,27 @@ class Observing:
         pages: What the debug listener shows.
         metrics: The metrics; None: there are none.
         lag: Measures how late the reactor is; None: nobody wants to know.
+        tracing: Traces requests.
     """
 
     watchers: list[IRequestWatcher] = field(factory=list)
     pages: list[Pages] = field(factory=list)
     metrics: Metrics | None = None
     lag: LagWatch | None = None
+    tracing: Tracing = field(factory=Tracing)
     _repositories: int = 0
 
     def start(self) -> None:
         """Begin to measure."""
         if self.lag is not None:
             self.lag.start()
+        self.tracing.start()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End it."""
         if self.lag is not None:
             self.lag.stop()
+        await self.tracing.stop()
 
     def add_health(self, failures: Callable[[], Sized]) -> None:
         """Show how many checks fail, of those that are returned."""
@@ -61,11 +86,13 @@ class Observing:
             self.metrics.collectors.register(HealthGauges(failures))
 
     def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
-        """Return a driver that does the same, and is timed."""
-        if self.metrics is None:
-            return driver
-        done = StorageMetrics(self.metrics, driver.name).done
-        return TimedDriver(driver, clock, done)
+        """Return a driver that does the same, and is timed and traced."""
+        if self.metrics is not None:
+            done = StorageMetrics(self.metrics, driver.name).done
+            driver = TimedDriver(driver, clock, done)
+        if self.tracing.begin is not None:
+            driver = TracedDriver(driver, self.tracing.begin)
+        return driver
 
     def witness(self, witness: Witness) -> Witness:
         """Return a witness that tells the same, and counts."""
@@ -93,6 +120,7 @@ def make_observing(
     reactor: Any,
     notifications: Notifications | None,
     certificate_days: Callable[[], float] | None,
+    tracing: Tracing | None = None,
 ) -> Observing:
     """Join what sees what the registry does.
 
@@ -102,11 +130,41 @@ def make_observing(
         notifications: What tells others; None: nobody is told.
         certificate_days: Returns for how many days the certificate is good; None:
             there is none.
+        tracing: Traces requests; None: nothing does.
     """
-    observing = Observing()
+    observing = Observing(tracing=tracing or Tracing())
     if settings.http.debug.prometheus.enabled:
         _add_metrics(observing, settings, reactor, notifications, certificate_days)
     return observing
+
+
+def make_tracing(environ: Mapping[str, str], reactor: Any) -> Tracing:
+    """Join what traces requests.
+
+    Args:
+        environ: The environment; OpenTelemetry reads that of the process itself.
+        reactor: Gives time, and is told of by threads.
+
+    Raises:
+        ConfigError: The environment asks for what there is not.
+    """
+    try:
+        wanted = asked(environ)
+        if wanted is None:
+            return Tracing()
+        # Not before: it takes time and memory, and need not be there.
+        from txregistry.observe.sending import make_sending
+
+        in_thread = in_own_threads_of(reactor)
+        from_thread = reactor.callFromThread
+        sending = make_sending(wanted, __version__, reactor, from_thread, in_thread)
+    except UnusableVariable as error:
+        raise ConfigError("", error.problem, Origin(variable=error.variable)) from None
+    except ImportError as error:
+        problem = f"needs what pip installs with txregistry[tracing]: {error}"
+        origin = Origin(variable=None if wanted is None else wanted.variable)
+        raise ConfigError("", problem, origin) from None
+    return Tracing(sending.tracer, sending.tracer.store, sending.start, sending.stop)
 
 
 def make_debug_listener(

@@ -27,6 +27,7 @@ from txregistry.observing import (
     Observing,
     make_debug_listener,
     make_observing,
+    make_tracing,
 )
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
@@ -246,7 +247,7 @@ class RegistryService(Service):
             await self._notifications.stop()
         if self._debug_port is not None:
             await _stop_listening(self._debug_port)
-        self._observing.stop()
+        await self._observing.stop()
         _log.info("stopped")
 
 
@@ -274,12 +275,14 @@ def make_service(
     contexts = _contexts(settings, reactor)
     urls = _urls(settings)
     admitted = make_admission(settings, reactor, urls, makes_files)
-    notifications = make_notifications(settings, reactor)
+    tracing = make_tracing(os.environ, reactor)
+    notifications = make_notifications(settings, reactor, tracing.tracer)
     observing = make_observing(
         settings,
         reactor,
         notifications,
         None if contexts is None else contexts.expires_in,
+        tracing,
     )
     driver = observing.driver(own_driver, reactor)
     health = make_health(settings, driver, reactor)
@@ -295,6 +298,7 @@ def make_service(
         _limits(settings),
         SERVER_NAME,
         [*(logs or Logs()).watchers, *observing.watchers],
+        tracer=tracing.tracer,
     )
 
     async def open_routes() -> KleinResource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -29,6 +30,30 @@ def in_threads_of(reactor: Any) -> InThread:
 
     def in_thread(work: Callable[[], _T], /) -> Deferred[_T]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
+    return in_thread
+
+
+def in_own_threads_of(reactor: Any) -> InThread:
+    """Return what runs each work in a thread that the process does not wait for.
+
+    Args:
+        reactor: Has ``callFromThread``.
+    """
+
+    def in_thread(work: Callable[[], _T], /) -> Deferred[_T]:
+        running: Deferred[_T] = Deferred()
+
+        def run() -> None:
+            result: _T | Failure
+            try:
+                result = work()
+            except Exception:  # whatever it is, it is the caller's
+                result = Failure()
+            reactor.callFromThread(running.callback, result)
+
+        Thread(target=run, daemon=True).start()
+        return running
 
     return in_thread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txregistry.threads import in_threads_of, to_the_end
+from txregistry.threads import in_own_threads_of, in_threads_of, to_the_end
 
 
 class Broken(Exception):
@@ -70,3 +70,26 @@ class InThreadsOfTests(TestCase):
 
         elsewhere = await in_threads_of(reactor)(get_ident)
         self.assertNotEqual(get_ident(), elsewhere)
+
+
+class InOwnThreadsOfTests(TestCase):
+    """Threads that the process does not wait for."""
+
+    async def test_in_thread(self) -> None:
+        """Work runs in a thread that does not keep the process from ending."""
+        from threading import current_thread
+
+        from twisted.internet import reactor
+
+        thread = await in_own_threads_of(reactor)(current_thread)
+        self.assertTrue(thread.daemon)
+
+    async def test_failure(self) -> None:
+        """What work fails with comes back."""
+        from twisted.internet import reactor
+
+        def fail() -> None:
+            raise Broken
+
+        with self.assertRaises(Broken):
+            await in_own_threads_of(reactor)(fail)
