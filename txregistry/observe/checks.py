@@ -16,7 +16,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 
-from txregistry.interfaces import IStorageDriver, PathNotFound, StorageError
+from txregistry.interfaces import (
+    IStorageDriver,
+    PathNotFound,
+    StorageError,
+    StorageFull,
+)
 from txregistry.registry.layout import PROBE, SECRET
 from txregistry.threads import InThread, to_the_end
 
@@ -48,10 +53,13 @@ class Check(Protocol):
 class StorageCheck:
     """Whether the store can be read and, if it should, written.
 
-    A disk that has become read-only, and one that is full, answer every question about
-    what they hold: only writing shows it. What was written stays there. That it is gone
-    the next time shows that the store is another one, as when a disk is unmounted and
-    what is written goes into the folder under it; then nothing is written.
+    A disk that has become read-only answers every question about what it holds: only
+    writing shows it. What was written stays there. That it is gone the next time shows
+    that the store is another one, as when a disk is unmounted and what is written goes
+    into the folder under it; then nothing is written.
+
+    A store without room for more is good: all that it holds can be pulled, and pushes
+    are told what is wrong (507).
     """
 
     def __init__(self, name: str, driver: IStorageDriver, *, writes: bool) -> None:
@@ -70,6 +78,8 @@ class StorageCheck:
             if self._writes:
                 await self._driver.put_content(PROBE, _CONTENT)
                 self._seen.add(PROBE)
+        except StorageFull:
+            return
         except StorageError as error:
             raise CheckFailed(_line(error)) from error
 
