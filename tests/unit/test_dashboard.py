@@ -19,7 +19,9 @@ from txregistry.observing import make_observing
 from txregistry.webhooks.ledger import Tally
 from txregistry.webhooks.notifications import EndpointState
 
-ETC = Path(__file__).parents[2] / "etc"
+ROOT = Path(__file__).parents[2]
+ETC = ROOT / "etc"
+DOCS = ROOT / "docs" / "operations.md"
 DASHBOARD = ETC / "grafana" / "txregistry.json"
 ALERTS = ETC / "prometheus" / "txregistry-alerts.yml"
 NAME = re.compile(r"\b(?:registry|process)_[a-z_]+\b")
@@ -65,6 +67,14 @@ class NameTests(SynchronousTestCase):
         """So do the alert rules."""
         groups: Any = yaml.safe_load(ALERTS.read_text())["groups"]
         self.assertShown([rule["expr"] for group in groups for rule in group["rules"]])
+
+    def test_docs(self) -> None:
+        """The page has all metrics that are the registry's, and no others."""
+        text = DOCS.read_text("utf-8").partition("\n## Metrics\n")[2]
+        rows = re.findall(r"^\| (`registry_.*?) \|", text, re.MULTILINE)
+        named = {name for row in rows for name in re.findall("`([a-z_]+)", row)}
+        ours = {name for name in self.shown() if name.startswith("registry_")}
+        self.assertEqual(sorted(ours), sorted(named - {"process_"}))
 
     def test_parsed(self) -> None:
         """The names are those that a parser of the format sees."""
