@@ -68,7 +68,7 @@ SERVER_NAME: Final = f"txregistry/{__version__}"
 
 _GREETING: Final = (
     "txregistry/{version} serves on {address}, storage {storage}, auth {auth} with "
-    "{rules}, notifications to {endpoints} endpoints"
+    "{rules}, notification endpoints: {endpoints}"
 )
 
 

@@ -71,7 +71,7 @@ class UnixTests(ListenerCase):
         self.assertEqual("200", self.over_socket())
         self.assertEqual(0o660, stat.S_IMODE(self.socket.stat().st_mode))
         self.assertIn(f"serves on {self.socket},", daemon.log())
-        self.assertIn('unix "GET /v2/ HTTP/1.1" 200', daemon.log())
+        self.assertRegex(daemon.log(), r'unix - - \[.*\] "GET /v2/ HTTP/1.1" 200')
         daemon.stop()
         self.assertFalse(self.socket.exists())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.unit.reactor import QuietReactor
 from tests.unit.service_case import ServiceCase, push
+from txregistry import __version__
 from txregistry.logs import Places
 from txregistry.oci.digest import Digest
 
@@ -84,6 +85,25 @@ class SettingsTests(ServiceCase):
             visitor = self.serve(text, places=Places(*streams))
             visitor.status("GET", "/v2/")
             self.assertEqual(count, streams[1].getvalue().count('"GET /v2/ '))
+
+    def test_greeting(self) -> None:
+        """A line at the start says what serves where, with what; one says the end."""
+        service = self.make(
+            "access: {rules: [{who: '*', may: pull, on: '**'}]}\n"
+            "notifications:\n  queue: {driver: memory}\n  endpoints:\n"
+            "    - {name: a, url: 'http://a.example'}\n"
+            "    - {name: b, disabled: true}\n"
+        )
+        service.privilegedStartService()
+        service.startService()
+        self.successResultOf(service.stopService())
+        lines = self.logged()
+        self.assertIn(
+            f"txregistry/{__version__} serves on 0.0.0.0:5000, storage inmemory, "
+            "auth none with rules, notification endpoints: 1",
+            lines,
+        )
+        self.assertEqual("stopped", lines[-1])
 
 
 class RulesTests(ServiceCase):
