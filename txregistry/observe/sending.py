@@ -27,8 +27,9 @@ _log = Logger()
 
 _NAME: Final = "txregistry"
 _PATIENCE: Final = 5.0  # seconds, for the last spans to be sent
+_IMPATIENCE: Final = 1.0  # seconds, when the ones before could not be
 _LIBRARY: Final = "opentelemetry"
-_LONGEST_PROBLEM: Final = 200
+_LONGEST_PROBLEM: Final = 400
 
 _FromThread = Callable[..., object]
 
@@ -77,9 +78,11 @@ class Sending:
     def stop(self) -> Deferred[None]:
         """Send what is left, for some seconds at the most."""
         sending = self._in_thread(self._provider.shutdown)
-        sending.addTimeout(_PATIENCE, self._clock)
+        fails = any(each.lost for each in self._exporters)
+        patience = _IMPATIENCE if fails else _PATIENCE
+        sending.addTimeout(patience, self._clock)
         sending.addCallback(lambda _: self._notes.close())
-        return sending.addErrback(_give_up)
+        return sending.addErrback(_give_up, patience)
 
 
 def make_sending(
@@ -133,16 +136,20 @@ def _make_provider(version: str) -> TracerProvider:
     return TracerProvider(resource=resource, shutdown_on_exit=False)
 
 
-def _give_up(failure: Failure) -> None:
+def _give_up(failure: Failure, patience: float) -> None:
     if failure.check(TimeoutError):
         text = "tracing: the last spans are lost: not sent within {seconds:g} s"
-        _log.warn(text, seconds=_PATIENCE)
+        _log.warn(text, seconds=patience)
     else:
         _log.failure("tracing: cannot stop", failure)
 
 
 class _Watched(SpanExporter):
-    """An exporter about which a line is logged when it begins to fail, and to work."""
+    """An exporter about which a line is logged when it begins to fail, and to work.
+
+    Attributes:
+        lost: How many spans could not be sent since any could.
+    """
 
     def __init__(
         self, exporter: SpanExporter, notes: _Notes, from_thread: _FromThread
@@ -150,24 +157,24 @@ class _Watched(SpanExporter):
         self._exporter = exporter
         self._notes = notes
         self._from_thread = from_thread
-        self._lost = 0
+        self.lost = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter. Runs in a thread."""
-        self._notes.last = ""
+        self._notes.first = ""
         try:
             result = self._exporter.export(spans)
-            problem = self._notes.last
+            problem = self._notes.first
         except Exception as error:  # exporters fail as they like
             result, problem = SpanExportResult.FAILURE, str(error)
         if result is SpanExportResult.SUCCESS:
-            if self._lost:
-                self._from_thread(_log_success, self._lost)
-            self._lost = 0
+            if self.lost:
+                self._from_thread(_log_success, self.lost)
+            self.lost = 0
         else:
-            if not self._lost:
+            if not self.lost:
                 self._from_thread(_log_failure, problem or "no reason given")
-            self._lost += len(spans)
+            self.lost += len(spans)
         return result
 
     def shutdown(self) -> None:
@@ -192,10 +199,11 @@ class _Notes(logging.Handler):
     """What the library logs: it would go to stderr, line after line, while it fails.
 
     Attributes:
-        last: The last thing of note that it said.
+        first: The first thing of note that it has said since somebody emptied this:
+            later ones sum up what it has tried.
     """
 
-    last = ""
+    first = ""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -217,10 +225,11 @@ class _Notes(logging.Handler):
 
     def emit(self, record: Any) -> None:
         """See Handler. Runs in any thread."""
-        self.last = record.getMessage()
+        text = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
-            self.last = f"{self.last} {record.exc_info[1]}"
-        self._tell(self.last)
+            text = f"{text} {record.exc_info[1]}"
+        self.first = self.first or text
+        self._tell(text)
 
 
 def _log_warning(text: str) -> None:

@@ -93,7 +93,10 @@ class SendingCase(SynchronousTestCase):
 
     def sending(self, in_thread: InThread = execute) -> Sending:
         """Make it."""
-        return Sending([self.collector], "1.2", self.clock, self.call, in_thread)
+        made = Sending([self.collector], "1.2", self.clock, self.call, in_thread)
+        self.addCleanup(made._notes.close)
+        self.addCleanup(made._provider.shutdown)
+        return made
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Note what is to be called in the reactor's thread."""
@@ -158,7 +161,19 @@ class SendingTests(SendingCase):
         self.clock.advance(0.1)
         self.successResultOf(stopping)
         self.assertIn("the last spans are lost", self.lines()[0])
-        self.successResultOf(self.sending().stop())
+
+    def test_failing(self) -> None:
+        """When spans could not be sent before, nobody waits long for the last."""
+        sending = self.sending(lambda work: Deferred())
+        sending.start()
+        self.collector.answer = fail
+        sending.tracer.post("hook", "a", 1, []).end(200, "")
+        provider: Any = sending._provider
+        provider.force_flush()
+        stopping = sending.stop()
+        self.clock.advance(1.0)
+        self.successResultOf(stopping)
+        self.assertIn("not sent within 1 s", "".join(self.lines()))
 
     def test_stop_fails(self) -> None:
         """What goes wrong at the end is logged, and the end goes on."""
