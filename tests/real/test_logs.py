@@ -314,6 +314,14 @@ class StreamTests(LogsCase):
         self.assertIn("MANIFEST_INVALID", text)
         self.assertIn("stopped", (self.here / "twistd.log").read_text())
 
+    def test_full(self) -> None:
+        """Where there is no more room requests go on, and one line says so."""
+        self.configure(accesslog={"file": "/dev/full"})
+        self.shell("txregistry serve config.yml >out 2>err")
+        lines = [line for line in self.lines("err") if "/dev/full" in line]
+        self.assertEqual(1, len(lines))
+        self.assertIn("No space left on device; lines are lost", lines[0])
+
     def test_unwritable(self) -> None:
         """A log that cannot be written is one line that names the key, and status 1."""
         for command in ("txregistry serve", "twistd -n --pidfile= txregistry -c"):

@@ -173,13 +173,19 @@ def log_refusal(request: Any, error: RegistryError, cause: object = None) -> Non
 def _level(request: Any, error: RegistryError) -> Any:
     if isinstance(error, StoreFailed):
         return LogLevel.error
-    if isinstance(error, Unauthorized | TLSNotSpoken):
-        return LogLevel.debug  # clients try without a login, and with TLS, first
+    if isinstance(error, Unauthorized) and not _shows_password(request):
+        return LogLevel.debug  # a challenge, which tells the client what to show
+    if isinstance(error, TLSNotSpoken):
+        return LogLevel.debug  # clients try so first
     if isinstance(error, _ABSENT) and request.method in (b"GET", b"HEAD"):
         return LogLevel.debug  # so clients find out what there is
     # 503 is for all, for a while: what brought it about has been logged.
     is_fault = error.status >= 500 and error.status != 503
     return LogLevel.warn if is_fault else LogLevel.info
+
+
+def _shows_password(request: Any) -> bool:
+    return (request.header("authorization") or "").lower().startswith("basic ")
 
 
 def _reason(error: RegistryError) -> str:

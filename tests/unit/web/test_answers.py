@@ -98,12 +98,15 @@ class FailureTests(SynchronousTestCase):
     """What becomes of a route's failure."""
 
     def fail_with(
-        self, error: Exception, first: Callable[[Any], None] = nothing
+        self,
+        error: Exception,
+        first: Callable[[Any], None] = nothing,
+        header: bytes = b"",
     ) -> Wire:
         """Ask a route that fails; return the connection."""
         resource = make_resource([FailingRoutes(error, first)], Frame())
         wire = Wire(resource)
-        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n")
         return wire
 
     def answer(self, error: Exception) -> Answer:
@@ -173,6 +176,15 @@ class FailureTests(SynchronousTestCase):
             ((level, line),) = self.logged(error)
             self.assertEqual("debug", level)
             self.assertIn(error.code, line)
+
+    def test_wrong_password(self) -> None:
+        """A password that does not hold is logged; a token is, too, for who looks."""
+        for scheme, level in ((b"Basic YTpi", "info"), (b"Bearer abc", "debug")):
+            header = b"Authorization: " + scheme + b"\r\n"
+            with capturedLogs() as events:
+                self.fail_with(Unauthorized(), header=header)
+            self.assertEqual([level], [event["log_level"].name for event in events])
+            self.assertNotIn("YTpi", formatEvent(events[0]))
 
     def test_long_reason(self) -> None:
         """However much there is to say, the line has an end."""
