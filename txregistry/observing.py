@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 from attrs import asdict, define, field, frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
 
 from txregistry import __version__
 from txregistry.config import ConfigError, Origin, Settings
@@ -30,6 +32,8 @@ from txregistry.web.listeners import Listener, tcp_endpoint
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
 from txregistry.webhooks.notifications import Notifications
+
+_log = Logger()
 
 
 @frozen
@@ -68,7 +72,7 @@ class Observing:
     tracing: Tracing = field(factory=Tracing)
     _repositories: int = 0
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to measure."""
         if self.lag is not None:
             self.lag.start()
@@ -102,17 +106,29 @@ class Observing:
         return CountingWitness(witness, count)
 
 
-@frozen
 class DebugListener:
-    """The debug listener.
+    """The debug listener."""
 
-    Attributes:
-        listener: Where it listens.
-        site: What it shows.
-    """
+    def __init__(self, listener: Listener, site: DebugSite) -> None:
+        """Take where to listen, and what is shown there."""
+        self._listener = listener
+        self._site = site
+        self._port: IListeningPort | None = None
 
-    listener: Listener
-    site: DebugSite
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            Exception: It cannot be done.
+        """
+        self._port = await self._listener.endpoint.listen(self._site)
+        address = self._listener.shown(self._port.getHost())
+        _log.info("debug listener on {address}", address=address)
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
 
 
 def make_observing(

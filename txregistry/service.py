@@ -1,18 +1,14 @@
-"""Service: the one place where the parts are joined; what starts and stops when."""
+"""Service: the one place where the parts are joined."""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from klein.resource import KleinResource
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.logger import ILogObserver, Logger
-from twisted.python.components import Componentized
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 
 from txregistry import __version__
 from txregistry.admission import make_admission
@@ -23,8 +19,6 @@ from txregistry.logs import Logs
 from txregistry.notifying import make_notifications, make_witness
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
-    DebugListener,
-    Observing,
     make_debug_listener,
     make_observing,
     make_tracing,
@@ -33,6 +27,7 @@ from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
+from txregistry.serving import Part, RegistryService
 from txregistry.storage.loading import find_factory
 from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
@@ -58,11 +53,8 @@ from txregistry.web.tls_connection import TLSEndpoint
 from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
 from txregistry.web.urls import Urls
 from txregistry.web.witness import SilentWitness, Witness
-from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
-
-_REACHED_AS_LOCALHOST: Final = ("127.0.0.1", "0.0.0.0", "::", "::1")
 
 SERVER_NAME: Final = f"txregistry/{__version__}"
 
@@ -70,185 +62,6 @@ _GREETING: Final = (
     "txregistry/{version} serves on {address}, storage {storage}, auth {auth} with "
     "{rules}, notification endpoints: {endpoints}"
 )
-
-
-class RegistryService(Service):
-    """A registry that listens, serves and, at the end, drains.
-
-    Attributes:
-        failure: Why it could not start; None: it could, or has not tried.
-    """
-
-    def __init__(
-        self,
-        site: RegistrySite,
-        listeners: Sequence[Listener],
-        open_routes: Callable[[], Deferred[KleinResource]],
-        reactor: Any,
-        drain_timeout: float,
-        greeting: str,
-        reloads: Sequence[Callable[[], object]] = (),
-        notifications: Notifications | None = None,
-        debug: DebugListener | None = None,
-        observing: Observing | None = None,
-        health: Health | None = None,
-        logs: Logs | None = None,
-        facts: Mapping[str, object] | None = None,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            site: Serves clients; what it serves is replaced when the store is open.
-            listeners: Where to listen.
-            open_routes: Opens the store and makes the routes on it.
-            reactor: Gives time; is stopped when the registry cannot start.
-            drain_timeout: Seconds that running requests have to end.
-            greeting: What is logged when clients can come; ``{address}`` is where to,
-                and ``facts`` are in it by their names.
-            reloads: What reads its files anew, and logs how that went.
-            notifications: Take events while it serves; None: nobody is told.
-            debug: The listener for those who run it; None: there is none.
-            observing: Sees what it does; None: nothing does.
-            health: Checks what it depends on; None: nothing does.
-            logs: Take what it logs; None: somebody else does.
-            facts: What there is to know about it, for the log.
-        """
-        self.failure: Exception | None = None
-        self._site = site
-        self._listeners = listeners
-        self._open_routes = open_routes
-        self._reactor = reactor
-        self._drain_timeout = drain_timeout
-        self._greeting = greeting
-        self._reloads = reloads
-        self._notifications = notifications
-        self._debug = debug
-        self._observing = observing or Observing()
-        self._health = health or Health([], reactor)
-        self._logs = logs or Logs()
-        self._facts = facts or {}
-        self._debug_port: IListeningPort | None = None
-        self._notifying = False
-        self._listening: dict[Listener, Deferred[IListeningPort]] = {}
-        self._ports: dict[Listener, IListeningPort] = {}
-        self._hurry: Deferred[None] = Deferred()
-
-    def setServiceParent(self, parent: Any) -> None:
-        """See IService. twistd logs as its application says, which learns it here."""
-        super().setServiceParent(parent)
-        for observer in self._logs.observers:
-            if isinstance(parent, Componentized):
-                parent.setComponent(ILogObserver, observer)
-
-    def privilegedStartService(self) -> None:
-        """Bind the ports, which may need rights that the process gives up next."""
-        super().privilegedStartService()
-        self._listen(was_opened=False)
-
-    def startService(self) -> None:
-        """Open the store and serve."""
-        super().startService()
-        Deferred.fromCoroutine(self._start()).addErrback(
-            lambda failure: _log.failure("cannot start", failure)
-        )
-
-    def stopService(self) -> Deferred[None]:
-        """Stop accepting, let running requests end for a while, then stop."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
-
-    def hurry(self) -> None:
-        """Wait for running requests no longer."""
-        if not self._hurry.called:
-            self._hurry.callback(None)
-
-    def reload(self) -> None:
-        """Read anew what can be read anew: certificates. Go on in new log files."""
-        self.reopen_logs()
-        _log.info("reloading")
-        for reload in self._reloads:
-            try:
-                reload()
-            except Exception:  # the others shall have their turn
-                _log.failure("cannot reload")
-
-    def reopen_logs(self) -> None:
-        """Go on in new log files, as somebody has put the old ones aside."""
-        self._logs.reopen()
-        _log.info("log files were reopened")
-
-    def _listen(self, was_opened: bool) -> None:
-        for listener in self._listeners:
-            if listener.was_opened == was_opened and listener not in self._listening:
-                listening = listener.endpoint.listen(self._site)
-                self._listening[listener] = listening
-
-    async def _await_ports(self) -> None:
-        error: Exception | None = None
-        for listener, listening in self._listening.items():
-            if listener not in self._ports:
-                try:
-                    self._ports[listener] = await listening
-                except Exception as failed:  # endpoints fail as they like
-                    error = error or failed
-        if error is not None:
-            raise error
-
-    async def _start(self) -> None:
-        try:
-            self._observing.start()
-            if self._debug is not None:
-                debug = self._debug
-                self._debug_port = await debug.listener.endpoint.listen(debug.site)
-            self._listen(was_opened=False)
-            await self._await_ports()
-            if self._notifications is not None:
-                await self._notifications.start()
-                self._notifying = True
-            self._site.resource = await self._open_routes()
-            # Whoever waits there has made the service manager start us, and is served.
-            self._listen(was_opened=True)
-            await self._await_ports()
-        except Exception as error:  # whatever it is, nothing works without it
-            self.failure = error
-            _log.error("cannot start: {error}", error=error)
-            self._reactor.callWhenRunning(self._reactor.stop)
-            return
-        self._health.start()
-        self._greet()
-        if self._debug is not None and self._debug_port is not None:
-            address = self._debug.listener.shown(self._debug_port.getHost())
-            _log.info("debug listener on {address}", address=address)
-
-    def _greet(self) -> None:
-        addresses: dict[Listener, Any] = {
-            listener: self._ports[listener].getHost() for listener in self._listeners
-        }
-        shown = [listener.shown(address) for listener, address in addresses.items()]
-        _log.info(self._greeting, address=", ".join(shown), **self._facts)
-        for address in addresses.values():
-            if getattr(address, "host", None) in _REACHED_AS_LOCALHOST:
-                port = address.port
-                _log.info("push to it: docker push localhost:{port}/NAME", port=port)
-                break
-
-    async def _stop(self) -> None:
-        self._health.stop()
-        await gatherResults([_stop_listening(port) for port in self._ports.values()])
-        drained = self._site.drain()
-        if not drained.called:
-            _log.info("stopping; waiting for running requests")
-        timer = self._reactor.callLater(self._drain_timeout, self.hurry)
-        self._hurry.addCallback(lambda _: self._site.abort())
-        await drained
-        if timer.active():
-            timer.cancel()
-        if self._notifications is not None and self._notifying:
-            await self._notifications.stop()
-        if self._debug_port is not None:
-            await _stop_listening(self._debug_port)
-        await self._observing.stop()
-        _log.info("stopped")
 
 
 def make_service(
@@ -307,6 +120,8 @@ def make_service(
         return make_resource(all_routes, frame, admitted.gate, witness)
 
     pages = [*observing.pages, HealthPages(health)]
+    debug = make_debug_listener(settings, reactor, pages, site)
+    parts: list[Part | None] = [observing, debug, notifications]
     return RegistryService(
         site,
         _listeners(settings, reactor, contexts),
@@ -314,60 +129,12 @@ def make_service(
         reactor,
         settings.http.draintimeout,
         _GREETING,
-        [] if contexts is None else [contexts.reload],
-        notifications,
-        make_debug_listener(settings, reactor, pages, site),
-        observing,
-        health,
-        logs,
         _facts(settings),
+        reloads=[] if contexts is None else [contexts.reload],
+        parts=[part for part in parts if part is not None],
+        health=health,
+        logs=logs,
     )
-
-
-def _stop_listening(port: IListeningPort) -> Deferred[Any]:
-    return maybeDeferred(port.stopListening).addErrback(
-        lambda failure: _log.failure("cannot stop listening", failure)
-    )
-
-
-def stop_on_signals(reactor: Any, service: RegistryService) -> None:
-    """Stop at the first SIGTERM or SIGINT, and at once at the second; reload at SIGHUP.
-
-    SIGUSR1, and SIGHUP too, let it go on in new log files.
-
-    When the terminal goes away in which we run, SIGHUP is a reason to stop.
-
-    Call it when the reactor runs, which installs handlers of its own before.
-    """
-    seen = []
-    at_terminal = _has_terminal()
-
-    def stop(number: int, _frame: object) -> None:
-        seen.append(number)
-        call = reactor.stop if len(seen) == 1 else service.hurry
-        reactor.callFromThread(call)
-
-    def hang_up(number: int, frame: object) -> None:
-        if at_terminal and not _has_terminal():
-            stop(number, frame)
-        else:
-            reactor.callFromThread(service.reload)
-
-    def reopen(_number: int, _frame: object) -> None:
-        reactor.callFromThread(service.reopen_logs)
-
-    signal.signal(signal.SIGUSR1, reopen)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, hang_up)
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _urls(settings: Settings) -> Urls:

@@ -14,7 +14,8 @@ from twisted.python import usage
 
 from txregistry.config import ConfigError, load
 from txregistry.logs import Places, open_logs
-from txregistry.service import RegistryService, make_service, stop_on_signals
+from txregistry.service import make_service
+from txregistry.serving import RegistryService, stop_on_signals
 
 _log = Logger()
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.unit.reactor import QuietReactor, Visitor
 from txregistry.config import load
 from txregistry.logs import Places, open_logs
-from txregistry.service import RegistryService, make_service
+from txregistry.service import make_service
+from txregistry.serving import RegistryService
 
 
 class ServiceCase(SynchronousTestCase):

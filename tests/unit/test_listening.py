@@ -16,7 +16,7 @@ from tests.unit.service_case import ServiceCase
 from tests.unit.test_service import Endpoint, Port
 from tests.unit.web.echo import make_echo
 from txregistry.config import ConfigError
-from txregistry.service import RegistryService, stop_on_signals
+from txregistry.serving import RegistryService, stop_on_signals
 from txregistry.web.limits import Limits
 from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite
@@ -162,7 +162,7 @@ class SeveralTests(ServiceCase):
             self.reactor,
             30.0,
             "serves on {address}",
-            reloads,
+            reloads=reloads,
         )
 
     def test_stop(self) -> None:

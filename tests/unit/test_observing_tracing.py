@@ -69,7 +69,7 @@ class TracingTests(ServiceCase):
         """When it is asked for it serves, with a store that is traced, and stops."""
         self.enterContext(patch.dict(os.environ, {EXPORTER: "console"}))
         service = self.make()
-        observing = service._observing
+        observing: Any = service._parts[0]
         driver = observing.driver(MemoryDriver(self.reactor), self.reactor)
         self.assertIsInstance(driver, TracedDriver)
         self.assertIsNotNone(service._site._tracer)
@@ -79,4 +79,5 @@ class TracingTests(ServiceCase):
         self.enterContext(patch.dict(os.environ, {"OTEL_SDK_DISABLED": "true"}))
         service = self.make()
         own = MemoryDriver(self.reactor)
-        self.assertIs(own, service._observing.driver(own, self.reactor))
+        observing: Any = service._parts[0]
+        self.assertIs(own, observing.driver(own, self.reactor))

@@ -23,7 +23,7 @@ from tests.unit.reactor import QuietReactor, Visitor
 from tests.unit.service_case import ServiceCase, start_upload
 from tests.unit.web.echo import EchoRoutes, make_echo
 from txregistry.config import ConfigError
-from txregistry.service import RegistryService, stop_on_signals
+from txregistry.serving import RegistryService, stop_on_signals
 from txregistry.web.limits import Limits
 from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite

@@ -21,7 +21,7 @@ from zope.interface.verify import verifyObject
 
 from tests.unit.reactor import QuietReactor
 from txregistry.observe.applog import ApplicationLog
-from txregistry.service import RegistryService
+from txregistry.serving import RegistryService
 from txregistry.tap import Options, makeService
 
 JSON = (

@@ -20,7 +20,8 @@ from txregistry.cli.events import events
 from txregistry.cli.settings import config_option, fail, load_settings
 from txregistry.config import ConfigError, render
 from txregistry.logs import Places, open_logs
-from txregistry.service import make_service, stop_on_signals
+from txregistry.service import make_service
+from txregistry.serving import stop_on_signals
 
 _log = Logger()
 
