@@ -1,4 +1,4 @@
-"""What it costs to be seen: access log and metrics, in manifests a second.
+"""What it costs to be seen: access log, metrics and traces, in manifests a second.
 
 Run as ``python -m bench.observing`` in the project's environment; needs ``wrk``. The
 same registry with everything off, with each part on, and with all of it on is asked in
@@ -8,6 +8,7 @@ turn; the medians of the rounds, and of the ratios within a round, are printed.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 from bench.wrk import rate
 from tests.real.commands import need
-from tests.real.daemons import free_port
+from tests.real.daemons import Daemon, free_port
 from tests.real.images import make_image, push_image, random_layers
 from tests.real.registries import Registry
 from tests.real.wire import ACCEPT_ALL, connected
@@ -31,7 +32,12 @@ _KINDS: Final[Mapping[str, tuple[bool, bool, str]]] = {
     "metrics": (False, True, "text"),
     "both": (True, True, "text"),
     "both, JSON": (True, True, "json"),
+    "traces": (False, False, "text"),
+    "traces, 10 %": (False, False, "text"),
+    "traces, 1 %": (False, False, "text"),
 }
+_SHARES: Final = {"traces": "1", "traces, 10 %": "0.1", "traces, 1 %": "0.01"}
+_HERE: Final = Path(__file__).parent
 
 
 def main() -> None:
@@ -41,7 +47,10 @@ def main() -> None:
     rates: dict[str, list[float]] = defaultdict(list)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
-        registries = {kind: _start(folder, kind, stack) for kind in _KINDS}
+        traces = _start_collector(folder, stack)
+        registries = {
+            kind: _start(folder, kind, _tracing(kind, traces), stack) for kind in _KINDS
+        }
         for _ in range(arguments.rounds):
             for kind, registry in registries.items():
                 url = f"http://{registry.address}/v2/{NAME}/manifests/{TAG}"
@@ -54,7 +63,29 @@ def main() -> None:
         print(f"{kind:12}{median(all_found):8.0f}/s{median(ratios):8.2f}")
 
 
-def _start(folder: Path, kind: str, stack: ExitStack) -> Registry:
+def _start_collector(folder: Path, stack: ExitStack) -> str:
+    """Start what spans are sent to; return its URL."""
+    port = free_port()
+    argv = [sys.executable, "-m", "bench.receiving", str(port)]
+    env = {"PYTHONPATH": str(_HERE.parent)}
+    stack.callback(Daemon(argv, folder / "collector.log", env).stop)
+    return f"http://127.0.0.1:{port}/"
+
+
+def _tracing(kind: str, url: str) -> Mapping[str, str]:
+    """Return the variables by which a share of the requests is traced."""
+    if kind not in _SHARES:
+        return {}
+    return {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url,
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": _SHARES[kind],
+    }
+
+
+def _start(
+    folder: Path, kind: str, env: Mapping[str, str], stack: ExitStack
+) -> Registry:
     access_log, metrics, formatter = _KINDS[kind]
     place = folder / kind.replace(" ", "-")
     place.mkdir()
@@ -63,7 +94,8 @@ def _start(folder: Path, kind: str, stack: ExitStack) -> Registry:
         address = f"127.0.0.1:{free_port()}"
         http = {"debug": {"addr": address, "prometheus": {"enabled": True}}}
     log = {"formatter": formatter, "accesslog": {"disabled": not access_log}}
-    registry = Registry(place, kind="txregistry", http=http, settings={"log": log})
+    settings = {"log": log}
+    registry = Registry(place, kind="txregistry", http=http, settings=settings, env=env)
     stack.callback(registry.stop)
     registry.start()
     with connected(registry.port) as wire:

@@ -12,3 +12,8 @@ request_id: Final[ContextVar[str | None]] = ContextVar(
 
 What a ContextVar is for stands and falls with its being one for the whole process.
 """
+
+trace_id: Final[ContextVar[str | None]] = ContextVar(
+    "txregistry.trace_id", default=None
+)
+"""The id of its trace; None: it has none."""

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from twisted.logger import LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 
-from txregistry.current import request_id
+from txregistry.current import request_id, trace_id
 
 # Levels have the Go registry's names, where it has such a level.
 LEVEL_NAMES: Final = {
@@ -89,11 +89,12 @@ def entry_of(event: LogEvent, reports_caller: bool = False) -> Entry:
 def _fields(event: LogEvent) -> dict[str, Any]:
     if "isError" in event:  # of twisted.python.log, and none of it is ours
         return {}
-    return {
-        name: value
-        for name, value in event.items()
-        if not name.startswith("log_") and name != "request_id" and is_json(value)
-    }
+    trace = trace_id.get()
+    fields = {} if trace is None else {"trace_id": trace}
+    for name, value in event.items():
+        if not name.startswith("log_") and name != "request_id" and is_json(value):
+            fields[name] = value
+    return fields
 
 
 def is_json(value: object) -> bool:

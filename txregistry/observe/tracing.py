@@ -12,6 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from twisted.internet.defer import CancelledError
 from zope.interface import implementer
 
+from txregistry.current import trace_id
 from txregistry.interfaces import (
     Exchange,
     IPostSpan,
@@ -133,6 +134,7 @@ class _RequestSpan:
     def enter(self) -> None:
         """See IRequestSpan. A coroutine's context is its own, and ends with it."""
         attach(trace.set_span_in_context(self._span, Context()))
+        trace_id.set(trace.format_trace_id(self._span.get_span_context().trace_id))
 
     def headers(self) -> Mapping[str, str]:
         """See IRequestSpan."""

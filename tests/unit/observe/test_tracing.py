@@ -13,11 +13,14 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tests.unit.web.case import RegistryCase, head, read_all
 from tests.unit.web.witness_case import SOURCE, AliceGate, Sink
 from txregistry.interfaces import IStorageDriver, ITracer, StorageError
+from txregistry.observe.entries import Entry, entry_of
 from txregistry.observe.tracing import Tracer
 from txregistry.oci.digest import Digest
 from txregistry.storage.memory import MemoryDriver
@@ -347,6 +350,44 @@ class StoreTests(TracingCase):
         self.use(MemoryDriver(self.clock), Spans(ALWAYS_OFF))
         self.registry.push_image("library/hello", "latest")
         self.assertEqual([], self.spans.ended())
+
+
+@implementer(ILogObserver)
+class Observer:
+    """Keeps what would be written.
+
+    Attributes:
+        entries: It.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.entries: list[Entry] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        """See ILogObserver."""
+        self.entries.append(entry_of(event))
+
+
+class LogTests(SynchronousTestCase):
+    """What the log says of a request that is traced."""
+
+    def test_trace(self) -> None:
+        """Lines that a request causes have its trace's id, and no others."""
+        observer = Observer()
+        log = Logger(observer=observer)
+        given = [PARENT["traceparent"]]
+        span = Spans().tracer.serve("GET", "", "http", 0.0, lambda _: given)
+
+        async def work() -> None:
+            span.enter()
+            log.info("within")
+
+        self.successResultOf(Deferred.fromCoroutine(work()))
+        log.info("without")
+        within, without = observer.entries
+        self.assertEqual({"trace_id": TRACE_ID}, within.fields)
+        self.assertEqual({}, without.fields)
 
 
 class EventTests(TracingCase):
