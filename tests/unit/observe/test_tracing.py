@@ -260,14 +260,30 @@ class ParentTests(TracingCase):
         self.assertIsNone(self.request_span().parent)
 
     def test_pipelined(self) -> None:
-        """The next request on a connection is no part of the one before."""
+        """A request that runs when the one before it ends is no part of that."""
+        driver = SlowDriver(self.clock)
+        self.use(driver)
         wire = self.registry.connect()
-        wire.send(head("GET", CATALOG, PARENT) + head("GET", CATALOG))
+        target = "/v2/a/manifests/latest"
+        wire.send(head("GET", target, PARENT) + head("GET", CATALOG))
+        driver.waiting.pop().callback(None)
+        self.clock.advance(0)
         self.assertEqual(2, len(read_all(wire)))
         first, second = self.spans.of_requests()
         self.assertEqual(SPAN_ID, parent_id(first))
         self.assertIsNone(second.parent)
         self.assertNotEqual(trace_id(first), trace_id(second))
+
+    def test_within(self) -> None:
+        """A request that begins where another one runs is no part of that."""
+        tracer = self.spans.tracer
+
+        async def work() -> None:
+            tracer.serve("GET", "", "http", 0.0, lambda _: []).enter()
+            self.ask("GET", CATALOG)
+
+        self.successResultOf(Deferred.fromCoroutine(work()))
+        self.assertIsNone(self.request_span().parent)
 
 
 class StoreTests(TracingCase):
