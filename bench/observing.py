@@ -2,12 +2,15 @@
 
 Run as ``python -m bench.observing`` in the project's environment; needs ``wrk``. The
 same registry with everything off, with each part on, and with all of it on is asked in
-turn; the medians of the rounds, and of the ratios within a round, are printed.
+turn, in another order each round; the medians of the rounds, and of the ratios within a
+round, are printed, and the processor's time for each request.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import random
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -45,22 +48,39 @@ def main() -> None:
     need("wrk")
     arguments = _arguments()
     rates: dict[str, list[float]] = defaultdict(list)
+    costs: dict[str, list[float]] = defaultdict(list)
+    kinds = [_OFF, *(arguments.kinds or [each for each in _KINDS if each != _OFF])]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         traces = _start_collector(folder, stack)
         registries = {
-            kind: _start(folder, kind, _tracing(kind, traces), stack) for kind in _KINDS
+            kind: _start(folder, kind, _tracing(kind, traces), stack) for kind in kinds
         }
         for _ in range(arguments.rounds):
-            for kind, registry in registries.items():
+            random.shuffle(kinds)
+            for kind in kinds:
+                registry = registries[kind]
                 url = f"http://{registry.address}/v2/{NAME}/manifests/{TAG}"
+                before = _processor_time(registry)
                 found = rate(url, ACCEPT_ALL, arguments.connections, arguments.seconds)
                 rates[kind].append(found)
+                spent = _processor_time(registry) - before
+                costs[kind].append(spent / (found * arguments.seconds))
             print(".", end="", flush=True)
     print(f"\n{arguments.rounds} rounds of {arguments.seconds} s; medians:")
-    for kind, all_found in rates.items():
-        ratios = [a / b for a, b in zip(all_found, rates[_OFF], strict=True)]
-        print(f"{kind:12}{median(all_found):8.0f}/s{median(ratios):8.2f}")
+    for kind in registries:
+        ratios = [a / b for a, b in zip(rates[kind], rates[_OFF], strict=True)]
+        cost = median(costs[kind]) * 1e6
+        print(
+            f"{kind:12}{median(rates[kind]):8.0f}/s{median(ratios):8.2f}{cost:8.0f} us"
+        )
+
+
+def _processor_time(registry: Registry) -> float:
+    """Return the seconds of the processor that a registry has had."""
+    path = Path(f"/proc/{registry.daemon.pid}/stat")
+    fields = path.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _start_collector(folder: Path, stack: ExitStack) -> str:
@@ -108,6 +128,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--kinds", nargs="*", choices=_KINDS, help="beside nothing")
     return parser.parse_args()
 
 

@@ -227,7 +227,7 @@ def _add_metrics(
         metrics.gathering(gauges.gather)
         metrics.collectors.register(gauges)
     observing.metrics = metrics
-    observing.lag = LagWatch(metrics.lag.observe, reactor)
+    observing.lag = LagWatch(metrics.tick, reactor)
     observing.watchers.append(RequestMetrics(metrics))
     observing.pages.append(MetricsPages(metrics, prometheus.path))
     observing._repositories = prometheus.repositories

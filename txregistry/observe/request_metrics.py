@@ -28,13 +28,15 @@ _LEFT: Final = 499
 class RequestMetrics:
     """Counts requests.
 
-    Each ends in a few microseconds: what is to be counted for a handler, a status and a
-    method is looked up at the first request of that kind.
+    What is to be counted for a handler, a status and a method is looked up at the first
+    request of that kind.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         """Take the instruments."""
         self._metrics = metrics
+        self._ended: list[Exchange] = []
+        metrics.settling(self._settle)
         self._running: dict[str, Gauge] = {}
         self._kinds: dict[tuple[str, int, str], Callable[[Exchange], None]] = {}
 
@@ -47,11 +49,16 @@ class RequestMetrics:
 
     def ended(self, exchange: Exchange) -> None:
         """See IRequestWatcher."""
-        kind = exchange.route, exchange.status, _known(exchange.method)
-        note = self._kinds.get(kind)
-        if note is None:
-            note = self._kinds[kind] = self._noting(*kind)
-        note(exchange)
+        self._ended.append(exchange)
+
+    def _settle(self) -> None:
+        ended, self._ended = self._ended, []
+        for exchange in ended:
+            kind = exchange.route, exchange.status, _known(exchange.method)
+            note = self._kinds.get(kind)
+            if note is None:
+                note = self._kinds[kind] = self._noting(*kind)
+            note(exchange)
 
     def _noting(
         self, route: str, status: int, method: str
@@ -101,9 +108,19 @@ class ContentMetrics:
         self._most = repositories
         self._known: set[str] = set()
         self._counters: dict[tuple[str, str], Counter] = {}
+        self._done: list[Activity] = []
+        metrics.settling(self._settle)
 
     def count(self, activity: Activity) -> None:
         """Count something that was done."""
+        self._done.append(activity)
+
+    def _settle(self) -> None:
+        done, self._done = self._done, []
+        for activity in done:
+            self._count(activity)
+
+    def _count(self, activity: Activity) -> None:
         metrics = self._metrics
         kind = _kind(activity), activity.action
         counter = self._counters.get(kind)
@@ -128,9 +145,19 @@ class StorageMetrics:
         self._metrics = metrics
         self._driver = driver
         self._timers: dict[str, Histogram] = {}
+        self._done: list[tuple[str, float, bool]] = []
+        metrics.settling(self._settle)
 
     def done(self, action: str, seconds: float, failed: bool) -> None:
         """Note that the driver has done something, or could not."""
+        self._done.append((action, seconds, failed))
+
+    def _settle(self) -> None:
+        done, self._done = self._done, []
+        for each in done:
+            self._count(*each)
+
+    def _count(self, action: str, seconds: float, failed: bool) -> None:
         timer = self._timers.get(action)
         if timer is None:
             timer = self._metrics.storage.labels(self._driver, action)

@@ -12,6 +12,8 @@ from txregistry.interfaces import Exchange
 def exchange_of(request: Any) -> Exchange:
     """Return what is known of a request, which may have been none at all."""
     identity, parts = request.identity, request.parts
+    header = request.requestHeaders.getRawHeaders
+    referer, agent = header(b"referer"), header(b"user-agent")
     now = request.channel.site.seconds()
     began = now if request.began is None else request.began
     body = request.body
@@ -24,8 +26,8 @@ def exchange_of(request: Any) -> Exchange:
         method=request.method.decode("latin-1"),
         uri=_masked(request.uri).decode("latin-1"),
         protocol=request.clientproto.decode("latin-1"),
-        referer=request.header("referer"),
-        agent=request.header("user-agent"),
+        referer=referer[0].decode("latin-1") if referer else None,
+        agent=agent[0].decode("latin-1") if agent else None,
         route=request.route,
         repository=parts.get("name"),
         reference=_reference(parts),
@@ -36,10 +38,8 @@ def exchange_of(request: Any) -> Exchange:
 
 
 def _reference(parts: dict[str, str]) -> str | None:
-    for part in ("tag_or_digest", "digest", "session_id"):
-        if part in parts:
-            return parts[part]
-    return None
+    found = parts.get("tag_or_digest") or parts.get("digest")
+    return found or parts.get("session_id")
 
 
 def _masked(uri: bytes) -> bytes:
