@@ -40,7 +40,6 @@ from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger
 from txregistry.webhooks.notifications import Bounds, Notifications
 from txregistry.webhooks.posting import Poster
-from txregistry.webhooks.queue import Queue
 from txregistry.webhooks.retrying import Backoff
 from txregistry.webhooks.signing import InvalidSecret, Signer
 
@@ -77,7 +76,7 @@ def make_notifications(
         lambda: open_ledger(path),
         Bounds(queue.maxage, queue.keep, queue.maxsize),
         reactor,
-        lambda ledger: Queue(ledger, in_threads_of(reactor)),
+        in_threads_of(reactor),
     )
 
 

@@ -56,6 +56,7 @@ class Deliverer:
         self._failures = 0
         self._delay = 0.0
         self._single = 0
+        self._again = 0
         self._has_news = False
         self._news: Deferred[None] | None = None
         self._running: Deferred[None] | None = None
@@ -114,17 +115,19 @@ class Deliverer:
         self.leads = True
 
     async def _advance(self, tried: list[Tried]) -> list[Waiting]:
-        name = self.endpoint.name
-        most = 1 if self._single else self.endpoint.batch
+        name, now = self.endpoint.name, self._clock.seconds()
+        # After a failure the same message is sent again: it has the same id.
+        most = 1 if self._single else self._again or self.endpoint.batch
         if self._delay or self._stopping:
             most = 0  # what is sent next is for later to say
         return await self._queue.work(
-            lambda ledger: ledger.advance(name, tried, most, _MOST_BYTES)
+            lambda ledger: ledger.advance(name, tried, most, _MOST_BYTES, now)
         )
 
     async def _send(self, waiting: list[Waiting]) -> list[Tried]:
         """Send events; return what came of it."""
         self._single = max(self._single - 1, 0)
+        self._again = 0
         retry_after = None
         try:
             answer = await self.endpoint.send(waiting, self._clock.seconds())
@@ -146,6 +149,7 @@ class Deliverer:
             if answer.status in PERMANENT:
                 return self._refused(waiting, problem)
         self._failed(problem, retry_after)
+        self._again = len(waiting)
         return [Tried(each.seq, problem) for each in waiting]
 
     def _succeeded(self) -> None:

@@ -111,7 +111,9 @@ def purge(
     if before is not None:
         condition += " AND seq IN (SELECT seq FROM events WHERE at < ?)"
         parameters = (*parameters, before)
-    return ledger.execute(f"DELETE FROM deliveries WHERE {condition}", parameters)
+    count = ledger.execute(f"DELETE FROM deliveries WHERE {condition}", parameters)
+    ledger.execute("UPDATE events SET settled = at WHERE open = 0 AND settled IS NULL")
+    return count
 
 
 _AGAIN: Final = f"UPDATE deliveries SET state = {WAITING}, attempts = 0, problem = ''"

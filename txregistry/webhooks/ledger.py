@@ -165,7 +165,12 @@ class Ledger:
                 )
 
     def advance(
-        self, endpoint: str, tried: Sequence[Tried], most: int, most_bytes: int
+        self,
+        endpoint: str,
+        tried: Sequence[Tried],
+        most: int,
+        most_bytes: int,
+        now: float | None = None,
     ) -> list[Waiting]:
         """Note what came of sending events, and return what is to be sent next.
 
@@ -176,13 +181,14 @@ class Ledger:
             tried: What was sent to it.
             most: How many events are wanted at the most.
             most_bytes: How many bytes they may have together, but for the first one.
+            now: The time, in seconds since the epoch; None: when the events happened.
 
         Returns:
             What waits for it, in order.
         """
         if tried:
             with self._transaction():
-                self._note(endpoint, tried)
+                self._note(endpoint, tried, now)
         with self._translated():
             return self._next(endpoint, most, most_bytes)
 
@@ -195,7 +201,7 @@ class Ledger:
         Args:
             now: The time, in seconds since the epoch.
             max_age: For how many seconds an event may wait.
-            keep: For how many seconds an event is kept that all have got.
+            keep: For how many seconds an event is kept after all have got it.
             max_size: How many bytes the ledger may have.
 
         Returns:
@@ -206,12 +212,12 @@ class Ledger:
         crowded: dict[str, int] = {}
         with self._transaction():
             most = max(
-                self._drop("at < ?", (now - max_age,), old),
-                self._delete(f"at < ? AND {_SETTLED}", (now - keep,)),
+                self._drop(_OLDER, (now - max_age,), old),
+                self._delete(_SETTLED_BEFORE, (now - keep,)),
             )
             more = most == _CHUNK
             if self.size > max_size:
-                freed = self._delete(_SETTLED) or self._drop("TRUE", (), crowded)
+                freed = self._delete(_SETTLED, ()) or self._drop(_OLDEST, (), crowded)
                 more |= freed > 0
         return Dropped(old, crowded, more)
 
@@ -254,7 +260,7 @@ class Ledger:
         with self._transaction(durable=True):
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in schema.CREATE.split(";"):
+                for statement in schema.CREATE:
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {schema.VERSION}")
             elif version != schema.VERSION:
@@ -270,12 +276,16 @@ class Ledger:
             (numbers[name],) = self._database.execute(found, (name,)).fetchone()
         return numbers
 
-    def _note(self, endpoint: str, tried: Sequence[Tried]) -> None:
+    def _note(self, endpoint: str, tried: Sequence[Tried], now: float | None) -> None:
         number = self._numbers([endpoint])[endpoint]
         self._database.executemany(
             "UPDATE deliveries SET state = ?, attempts = attempts + 1, problem = ?"
             " WHERE seq = ? AND endpoint = ?",
             [(_state(each), each.problem, each.seq, number) for each in tried],
+        )
+        self._database.executemany(
+            "UPDATE events SET settled = coalesce(?, at) WHERE seq = ? AND open = 0",
+            [(now, each.seq) for each in tried],
         )
         delivered = sum(not each.problem for each in tried)
         self._database.execute(
@@ -298,15 +308,15 @@ class Ledger:
     def _drop(
         self, which: str, parameters: Sequence[object], lost: dict[str, int]
     ) -> int:
-        """Delete some events, and add to ``lost`` who waited for how many of them.
+        """Delete events, and add to ``lost`` who had not got how many of them.
 
         Returns:
-            How many are gone, ``_CHUNK`` at the most: the oldest.
+            How many are gone.
         """
         rows = self._database.execute(
             "SELECT endpoints.id, name, count(*) FROM deliveries"
             " JOIN endpoints ON endpoints.id = endpoint"
-            f" WHERE state = {WAITING} AND seq IN ({_oldest(which)}) GROUP BY endpoint",
+            f" WHERE state != {DELIVERED} AND seq IN ({which}) GROUP BY endpoint",
             parameters,
         ).fetchall()
         for number, name, count in rows:
@@ -317,9 +327,9 @@ class Ledger:
             )
         return self._delete(which, parameters)
 
-    def _delete(self, which: str, parameters: Sequence[object] = ()) -> int:
-        """Delete some events; return how many, ``_CHUNK`` at the most: the oldest."""
-        statement = f"DELETE FROM events WHERE seq IN ({_oldest(which)})"
+    def _delete(self, which: str, parameters: Sequence[object]) -> int:
+        """Delete events; return how many."""
+        statement = f"DELETE FROM events WHERE seq IN ({which})"
         return self._database.execute(statement, parameters).rowcount
 
     @contextmanager
@@ -380,21 +390,22 @@ def _alone_in_folder_of(path: str) -> Iterator[None]:
         os.close(folder)
 
 
-def _oldest(which: str) -> str:
-    """Return a query for the oldest events that a condition is true of."""
-    return f"SELECT seq FROM events WHERE {which} ORDER BY seq LIMIT {_CHUNK}"
-
-
 def _state(tried: Tried) -> int:
     if not tried.problem:
         return DELIVERED
     return DEAD if tried.final else WAITING
 
 
+# The events that go next, in as many as go at a time; each is asked of an index.
+_OLDER: Final = f"SELECT seq FROM events WHERE at < ? ORDER BY at LIMIT {_CHUNK}"
 _SETTLED: Final = (
-    "NOT EXISTS (SELECT 1 FROM deliveries"
-    f" WHERE deliveries.seq = events.seq AND state IN ({WAITING}, {DEAD}))"
+    "SELECT seq FROM events WHERE settled IS NOT NULL"
+    f" ORDER BY settled, seq LIMIT {_CHUNK}"
 )
+_SETTLED_BEFORE: Final = (
+    f"SELECT seq FROM events WHERE settled < ? ORDER BY settled LIMIT {_CHUNK}"
+)
+_OLDEST: Final = f"SELECT seq FROM events ORDER BY seq LIMIT {_CHUNK}"
 _NEXT: Final = f"""
     SELECT events.seq, events.id, at, body, attempts, trace
     FROM deliveries JOIN events ON events.seq = deliveries.seq
@@ -404,13 +415,10 @@ _NEXT: Final = f"""
 _TALLIES: Final = f"""
     SELECT
         name,
-        (SELECT count(*) FROM deliveries
-            WHERE endpoint = endpoints.id AND state = {WAITING}),
+        waiting,
         (SELECT at FROM deliveries JOIN events ON events.seq = deliveries.seq
             WHERE endpoint = endpoints.id AND state = {WAITING}
             ORDER BY deliveries.seq LIMIT 1),
-        (SELECT count(*) FROM deliveries
-            WHERE endpoint = endpoints.id AND state = {DEAD}),
-        delivered, failures, dropped
+        dead, delivered, failures, dropped
     FROM endpoints ORDER BY name
 """

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.interfaces import IEventSink, StorageError
 from txregistry.oci.events import Activity, Event
+from txregistry.threads import InThread
 from txregistry.webhooks.delivering import Deliverer
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.leases import FileLease, Lease, OwnLease
@@ -70,7 +71,7 @@ class Notifications:
         open_ledger: Callable[[], Ledger],
         bounds: Bounds,
         clock: IReactorTime,
-        make_queue: Callable[[Ledger], Queue],
+        in_thread: InThread,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -79,16 +80,17 @@ class Notifications:
             open_ledger: Opens what events wait in.
             bounds: How much of them.
             clock: Gives time.
-            make_queue: Makes a queue of a ledger.
+            in_thread: Does what waits for the disk, and for other processes.
         """
         self._endpoints = endpoints
         self._open_ledger = open_ledger
         self._bounds = bounds
         self._clock = clock
-        self._make_queue = make_queue
+        self._in_thread = in_thread
         self._deliverers: dict[str, Deliverer] = {}
         self._loops: list[LoopingCall] = []
         self._changes = -1
+        self._is_open = False
         self._queue: Queue
         self._sink: QueueSink
 
@@ -98,8 +100,9 @@ class Notifications:
         Raises:
             StorageError: The ledger cannot be used.
         """
-        ledger = self._open_ledger()
-        self._queue = self._make_queue(ledger)
+        ledger = await self._in_thread(self._open_ledger)
+        self._queue = Queue(ledger, self._in_thread)
+        self._is_open = True
         self._sink = QueueSink(self._endpoints, self._queue, self._wake)
         for endpoint in self._endpoints:
             lease = _lease(ledger.path, endpoint.name)
@@ -119,6 +122,7 @@ class Notifications:
             loop.stop()
         for each in self._deliverers.values():
             await each.stop()
+        self._is_open = False
         await self._queue.close()
 
     def wants(self, activity: Activity) -> bool:
@@ -131,7 +135,12 @@ class Notifications:
 
     @deferred
     async def states(self) -> list[EndpointState]:
-        """Return how the endpoints stand, those that are configured no more too."""
+        """Return how the endpoints stand, those that are configured no more too.
+
+        While the ledger is not open there is nothing to say of any.
+        """
+        if not self._is_open:
+            return []
         tallies = {
             tally.name: tally for tally in await self._queue.work(Ledger.tallies)
         }

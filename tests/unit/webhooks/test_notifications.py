@@ -26,7 +26,6 @@ from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger, Tally
 from txregistry.webhooks.notifications import Bounds, EndpointState, Notifications
-from txregistry.webhooks.queue import Queue
 from txregistry.webhooks.retrying import Backoff
 
 DAY = 86400.0
@@ -67,7 +66,7 @@ class NotificationsCase(SynchronousTestCase):
             lambda: self.open(path),
             bounds or Bounds(DAY, DAY, PLENTY),
             self.clock,
-            lambda ledger: Queue(ledger, execute),
+            execute,
         )
 
     def endpoint(self, name: str, **receivers: Receiver) -> Endpoint:

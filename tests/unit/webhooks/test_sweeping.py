@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.unit.webhooks.doubles import entry
 from tests.unit.webhooks.test_ledger import PLENTY, LedgerCase
-from txregistry.webhooks.ledger import Dropped, Tried
+from txregistry.webhooks.inspecting import purge, replay
+from txregistry.webhooks.ledger import Dropped, Tally, Tried
 
 FOREVER = 1e9
 NOTHING = Dropped({}, {})
@@ -83,11 +84,41 @@ class SweepTests(LedgerCase):
         self.assertEqual(1, self.tally().dead)
 
     def test_dead_age(self) -> None:
-        """What somebody would not take goes in the end; nobody waited for it."""
+        """What somebody would not take goes in the end, and is counted as lost."""
         self.ledger.append([entry("a")])
         self.note("a", "answered 400", final=True)
-        self.assertEqual(NOTHING, self.sweep(11.0, max_age=10.0))
+        self.assertEqual(Dropped({"hook": 1}, {}), self.sweep(11.0, max_age=10.0))
         self.assertEqual([], self.events())
+        self.assertEqual((0, 0, 1), _numbers(self.tally()))
+
+    def test_keep_from_delivery(self) -> None:
+        """The time that an event is kept for begins when all have got it."""
+        self.ledger.append([entry("a")])
+        (waiting,) = self.waiting()
+        self.ledger.advance("hook", [Tried(waiting.seq)], 0, 0, now=100.0)
+        self.assertEqual(NOTHING, self.sweep(109.0, keep=10.0))
+        self.assertEqual(["a"], self.events())
+        self.sweep(111.0, keep=10.0)
+        self.assertEqual([], self.events())
+
+    def test_keep_replayed(self) -> None:
+        """What waits again is kept, and anew when it is delivered again."""
+        self.ledger.append([entry("a")])
+        self.note("a")
+        replay(self.ledger, 0.0, None)
+        self.sweep(50.0, keep=10.0)
+        self.assertEqual(["a"], self.events())
+
+    def test_tally(self) -> None:
+        """What is gone waits no more, and is dead no more, in the counts too."""
+        self.ledger.append([entry(name) for name in "abc"])
+        self.note("a")
+        self.note("b", "answered 400", final=True)
+        self.assertEqual((1, 1, 0), _numbers(self.tally()))
+        purge(self.ledger, False, None, None)
+        self.assertEqual((0, 1, 0), _numbers(self.tally()))
+        self.sweep(50.0, max_age=10.0)
+        self.assertEqual((0, 0, 1), _numbers(self.tally()))
 
     def test_size_kept(self) -> None:
         """For want of room what is delivered goes first, before older events."""
@@ -129,3 +160,8 @@ class SweepTests(LedgerCase):
         self.sweep(100.0, max_age=10.0)
         self.fill(2, start=5)
         self.assertEqual(["5", "6"], self.ids())
+
+
+def _numbers(tally: Tally) -> tuple[int, int, int]:
+    """Return how many wait, are dead, and were dropped."""
+    return tally.waiting, tally.dead, tally.dropped
