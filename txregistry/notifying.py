@@ -6,7 +6,6 @@ import os
 import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -15,12 +14,7 @@ from attrs import evolve
 from cryptography.hazmat.primitives.serialization import Encoding
 from treq.client import HTTPClient
 from twisted.internet import ssl
-from twisted.internet.task import Cooperator
-from twisted.web.client import (
-    Agent,
-    BrowserLikePolicyForHTTPS,
-    FileBodyProducer,
-)
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 
 from txregistry import __version__
 from txregistry.config import Address, Settings
@@ -34,6 +28,7 @@ from txregistry.threads import in_threads_of
 from txregistry.web.pem import load_certificates
 from txregistry.web.urls import Urls
 from txregistry.web.witness import EventWitness
+from txregistry.webhooks.client import make_client
 from txregistry.webhooks.connections import make_pool
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.filters import EventFilter
@@ -216,11 +211,7 @@ def _client(reactor: Any, rootcerts: str, timeout: float) -> HTTPClient:
     policy = BrowserLikePolicyForHTTPS(_roots(rootcerts))
     pool = make_pool(reactor)
     agent = Agent(reactor, policy, connectTimeout=timeout, pool=pool)
-    cooperator = Cooperator(scheduler=lambda step: reactor.callLater(0, step))
-    return HTTPClient(
-        agent,
-        data_to_body_producer=lambda body: FileBodyProducer(BytesIO(body), cooperator),
-    )
+    return make_client(agent, reactor)
 
 
 def _roots(path: str) -> Any:
