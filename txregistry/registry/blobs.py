@@ -140,11 +140,14 @@ class Blobs:
             size = (await self.find(digest)).size
         except BlobUnknown:
             size = 0  # a link that leads nowhere can be deleted, too
+        link = self._layout.layer_link(digest)
         try:
-            await self._driver.delete(self._layout.layer_link(digest))
+            await self._driver.stat(link)
+            # Before it is done: a deletion cannot be repeated if the telling fails.
+            await self._tell([blob_activity("delete", self._layout.name, digest, size)])
+            await self._driver.delete(link)
         except PathNotFound:
             raise BlobUnknown(str(digest)) from None
-        await self._tell([blob_activity("delete", self._layout.name, digest, size)])
 
     async def _target(self, digest: Digest) -> Digest | None:
         return await links.read(self._driver, self._layout.layer_link(digest))

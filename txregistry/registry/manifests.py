@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from txregistry.deferreds import shielded
 from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
@@ -25,8 +23,6 @@ from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.tags import Tags
 from txregistry.threads import InThread
-
-_log = Logger()
 
 
 class Manifests:
@@ -153,39 +149,40 @@ class Manifests:
         await links.write(self._driver, self._layout.revision_link(digest), digest)
 
     async def _remove(self, digest: Digest) -> None:
-        done: list[Activity] = []
         async with self._locks.held(self._layout.name):
+            if await self._target(digest) is None:
+                raise self._unknown(digest)
             try:
-                await self._untag(digest, done)
-                done.insert(0, await self._unlink(digest))
-                # Another process may have tagged it meanwhile.
-                await self._untag(digest, done)
-            except Exception:
-                # What was done is told; what the caller hears is why not all was.
-                self._tell(done).addErrback(_log_untold)
-                raise
-            told = self._tell(done)
-        await told
+                manifest: Manifest | None = await self.get(digest)
+            except (ManifestUnknown, ManifestInvalid):  # then it has no subject
+                manifest = None
+            tags = await self._tags.pointing_to(digest)
+            # Before it is done: a deletion cannot be repeated if the telling fails.
+            await self._tell(
+                [self._deleted(manifest, digest), *map(self._tags.deleted, tags)]
+            )
+            for tag in tags:
+                await self._tags.detach(tag, digest)
+            await self._unlink(manifest, digest)
+            # Another process may have tagged it meanwhile.
+            for tag in await self._tags.pointing_to(digest):
+                await self._tell([self._tags.deleted(tag)])
+                await self._tags.detach(tag, digest)
 
-    async def _unlink(self, digest: Digest) -> Activity:
-        name = self._layout.name
-        try:
-            manifest = await self.get(digest)
-        except (ManifestUnknown, ManifestInvalid):  # then it has no subject
-            target = Descriptor("", digest, 0)
-        else:
+    async def _unlink(self, manifest: Manifest | None, digest: Digest) -> None:
+        if manifest is not None:
             await self._referrers.forget(manifest, digest)
-            target = Descriptor(manifest.media_type, digest, len(manifest.content))
         try:
             await self._driver.delete(self._layout.revision_link(digest))
         except PathNotFound:
             raise self._unknown(digest) from None
-        return Activity("delete", name, target)
 
-    async def _untag(self, digest: Digest, done: list[Activity]) -> None:
-        for tag in await self._tags.pointing_to(digest):
-            if await self._tags.detach(tag, digest):
-                done.append(self._tags.deleted(tag))
+    def _deleted(self, manifest: Manifest | None, digest: Digest) -> Activity:
+        media_type, size = "", 0
+        if manifest is not None:
+            media_type, size = manifest.media_type, len(manifest.content)
+        target = Descriptor(media_type, digest, size)
+        return Activity("delete", self._layout.name, target)
 
     def _pushed(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
@@ -204,8 +201,3 @@ class Manifests:
 
     def _unknown(self, digest: Digest) -> ManifestUnknown:
         return ManifestUnknown({"name": str(self._layout.name), "digest": str(digest)})
-
-
-def _log_untold(failure: Failure) -> None:
-    text = "a deletion that broke off cannot be told: {error}"
-    _log.error(text, error=failure.value)

@@ -46,7 +46,7 @@ class Tags:
         """
         digest = await links.read(self._driver, self._layout.tag_link(tag))
         if digest is None:
-            raise ManifestUnknown({"name": str(self._layout.name), "tag": str(tag)})
+            raise self._unknown(tag)
         return digest
 
     async def point(self, tag: Tag, digest: Digest) -> None:
@@ -124,21 +124,27 @@ class Tags:
 
     async def _delete(self, tag: Tag) -> None:
         async with self._locks.held(self._layout.name):
+            try:
+                await self._driver.stat(self._layout.tag_link(tag))
+            except PathNotFound:
+                raise self._unknown(tag) from None
+            # Before it is done: a deletion cannot be repeated if the telling fails.
+            await self._tell([self.deleted(tag)])
             await self._remove(tag)
-            told = self._tell([self.deleted(tag)])
-        await told
 
     async def _remove(self, tag: Tag) -> None:
         link = self._layout.tag_link(tag)
         try:
             await self._driver.delete(link)
         except PathNotFound:
-            detail = {"name": str(self._layout.name), "tag": str(tag)}
-            raise ManifestUnknown(detail) from None
+            raise self._unknown(tag) from None
         if await links.read(self._driver, link) is not None:
             return  # another process has pushed it anew
         with suppress(PathNotFound):  # drivers need not keep an empty folder
             await self._driver.delete(self._layout.tag(tag))
+
+    def _unknown(self, tag: Tag) -> ManifestUnknown:
+        return ManifestUnknown({"name": str(self._layout.name), "tag": str(tag)})
 
     async def _names(self, after: str, limit: int | None) -> list[str]:
         try:
