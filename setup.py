@@ -20,6 +20,7 @@ INSTALL_REQUIRES = [
     "cattrs >= 23.2.3",
     "click >= 8.2.0",
     "cryptography >= 45.0.7",
+    "hyperlink >= 21.0.0",
     "joserfc >= 1.7.7",
     "klein >= 23.12.0",
     "prometheus-client >= 0.20.0",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from string import punctuation
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from attrs import frozen
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectingCancelledError
@@ -103,14 +105,14 @@ class Poster:
         url = self._url
         for _ in range(_MOST_REDIRECTS + 1):
             response = await self._client.post(
-                url,
+                _AsItIs.from_text(url),
                 data=body,
                 headers=headers,
                 allow_redirects=False,
                 unbuffered=True,
             )
             answer = self._answer(response)
-            location = _header(response, b"location")
+            location = _location(response)
             goes_on = answer.status in _REDIRECTS and bool(location)
             try:
                 await _drained(response)
@@ -141,6 +143,14 @@ class Poster:
             return None
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
         return max(seconds - self._clock.seconds(), 0.0)
+
+
+class _AsItIs(EncodedURL):
+    """A URL that treq takes as it is: ASCII already, a host's address maybe."""
+
+    def to_uri(self) -> _AsItIs:
+        """Return the same; the base would take an IPv6 address for a name."""
+        return self
 
 
 class _Drain(Protocol):
@@ -180,6 +190,11 @@ def _header(response: IResponse, name: bytes) -> str:
     """Return a header's first value; empty: it is not there."""
     (value, *_) = response.headers.getRawHeaders(name, [b""])
     return str(value, "latin-1").strip()
+
+
+def _location(response: IResponse) -> str:
+    """Return where an answer sends us, in ASCII (RFC 3986, 2.1); empty: nowhere."""
+    return quote(_header(response, b"location").encode("latin-1"), safe=punctuation)
 
 
 def _drained(response: IResponse) -> Deferred[None]:

@@ -117,6 +117,7 @@ class EndpointTests(NotificationsCase):
             "http:///in",
             "http://x:port/",
             "http://x:99999/",
+            "http://x:0/",
             "http://[::1",
             "http://x/a b",
             "http://é/",

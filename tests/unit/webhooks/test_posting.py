@@ -64,6 +64,18 @@ class SentTests(PostingCase):
         self.assertEqual((URL, BODY), (post.url, post.body))
         self.assertEqual("application/json", post.header("content-type"))
 
+    def test_urls(self) -> None:
+        """It is posted to the URL as it is, whatever its host is."""
+        for url in (
+            "http://[::1]:8080/in",
+            "https://[2001:db8::1]/",
+            "http://192.0.2.1/x%2Fy/../z?a=b%20c&d=%zz+;x",
+            "http://under_score.example",
+            "http://xn--bcher-kva.example:81/?x",
+        ):
+            self.assertEqual(Answer(200), self.successResultOf(self.post(url=url)))
+            self.assertEqual(url, self.receiver.posts[0].url)
+
     def test_configured(self) -> None:
         """Configured headers go with each request, with all their values."""
         receiver = Receiver()

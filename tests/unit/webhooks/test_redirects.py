@@ -41,6 +41,16 @@ class RedirectTests(PostingCase):
             self.assertEqual(Answer(200), self.answer(elsewhere(location)))
             self.assertEqual(2, len(self.receiver.posts))
 
+    def test_not_ascii(self) -> None:
+        """Where we are sent is a URL, even if it is not written as one."""
+        response = Response(elsewhere("/b"))
+        response.headers.setRawHeaders("location", ["/é /%zz?ö=1".encode()])
+        answering: Deferred[Response] = Deferred()
+        posting = self.post(answering)
+        answering.callback(response)
+        self.assertEqual(Answer(200), self.successResultOf(posting))
+        self.assertEqual("https://hooks.example/%C3%A9%20/%zz?%C3%B6=1", self.urls()[1])
+
     def test_other_host(self) -> None:
         """Nothing is sent to another host, which may be one inside our network."""
         for location in (

@@ -19,8 +19,8 @@ def check_web_url(_instance: Any, attribute: attrs.Attribute[str], url: str) -> 
     """
     try:
         parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
+        is_web = parts.scheme in ("http", "https")
+        is_url = is_web and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_url = False
     if url and not (is_url and url.isascii() and url.isprintable() and " " not in url):
