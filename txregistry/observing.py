@@ -82,6 +82,8 @@ class Observing:
         """End it."""
         if self.lag is not None:
             self.lag.stop()
+        if self.metrics is not None:
+            self.metrics.settle()
         await self.tracing.stop()
 
     def add_health(self, failures: Callable[[], Sized]) -> None:

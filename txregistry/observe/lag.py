@@ -32,5 +32,6 @@ class LagWatch:
             call.cancel()
 
     def _look(self) -> None:
-        self._observe(max(self._clock.seconds() - self._due, 0.0))
-        self.start()
+        late = max(self._clock.seconds() - self._due, 0.0)
+        self.start()  # first, so that it goes on whatever comes of telling
+        self._observe(late)

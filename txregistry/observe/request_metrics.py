@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
@@ -37,21 +38,26 @@ class RequestMetrics:
         self._metrics = metrics
         self._ended: list[Exchange] = []
         metrics.settling(self._settle)
-        self._running: dict[str, Gauge] = {}
+        self._running: defaultdict[str, int] = defaultdict(int)
+        self._gauges: dict[str, Gauge] = {}
         self._kinds: dict[tuple[str, int, str], Callable[[Exchange], None]] = {}
 
     def began(self, route: str, method: str) -> None:
         """See IRequestWatcher."""
-        running = self._running.get(route)
-        if running is None:
-            running = self._running[route] = self._metrics.in_flight.labels(route)
-        running.inc()
+        self._running[route] += 1
 
     def ended(self, exchange: Exchange) -> None:
         """See IRequestWatcher."""
+        if exchange.route:
+            self._running[exchange.route] -= 1
         self._ended.append(exchange)
 
     def _settle(self) -> None:
+        for route, running in self._running.items():
+            gauge = self._gauges.get(route)
+            if gauge is None:
+                gauge = self._gauges[route] = self._metrics.in_flight.labels(route)
+            gauge.set(running)
         ended, self._ended = self._ended, []
         for exchange in ended:
             kind = exchange.route, exchange.status, _known(exchange.method)
@@ -71,8 +77,6 @@ class RequestMetrics:
         steps: list[Callable[[], None]] = [
             metrics.requests.labels(handler, str(status), lower).inc
         ]
-        if route:
-            steps.append(metrics.in_flight.labels(route).dec)
         outcome = _upload_outcome(route, status, method)
         if outcome is not None:
             steps.append(metrics.uploads.labels(outcome).inc)

@@ -21,6 +21,7 @@ from txregistry.observe.request_metrics import (
     RequestMetrics,
     StorageMetrics,
 )
+from txregistry.observing import Observing
 from txregistry.oci.digest import Digest
 from txregistry.oci.events import Activity, blob_activity
 from txregistry.oci.names import Name, Tag
@@ -133,6 +134,18 @@ class RequestTests(MetricsCase):
         self.assertEqual(1.0, self.value(name, handler="blob"))
         self.watcher.ended(evolve(PULL, route="blob"))
         self.assertEqual(0.0, self.value(name, handler="blob"))
+
+    def test_in_flight_at_once(self) -> None:
+        """One that has ended before others are counted is not among those that run."""
+        read = self.metrics.collectors.get_sample_value
+        for _ in range(3):
+            self.watcher.began("blob", "GET")
+            self.watcher.ended(evolve(PULL, route="blob"))
+        self.watcher.began("blob", "GET")
+        name, labels = "registry_http_in_flight_requests", {"handler": "blob"}
+        self.assertIsNone(read(name, labels))
+        self.metrics.settle()
+        self.assertEqual(1.0, read(name, labels))
 
     def test_no_route(self) -> None:
         """Those for nothing that there is are counted together."""
@@ -330,6 +343,28 @@ class ProcessTests(MetricsCase):
         self.assertEqual([0.0, 0.5], seen)
         watch.stop()
         self.assertEqual([], clock.getDelayedCalls())
+
+    def test_lag_goes_on(self) -> None:
+        """What fails at a look does not keep the next one from coming."""
+        clock = Clock()
+
+        def fail(_lag: float) -> None:
+            raise OSError
+
+        watch = LagWatch(fail, clock)
+        watch.start()
+        self.assertRaises(OSError, clock.advance, 0.25)
+        self.assertEqual([0.5], [each.getTime() for each in clock.getDelayedCalls()])
+
+    def test_stopping(self) -> None:
+        """What was noted down before the end is counted."""
+        RequestMetrics(self.metrics).ended(PULL)
+        observing = Observing(metrics=self.metrics)
+        self.successResultOf(Deferred.fromCoroutine(observing.stop()))
+        labels = {"handler": "manifest", "code": "200", "method": "get"}
+        name = "registry_http_requests_total"
+        read = self.metrics.collectors.get_sample_value
+        self.assertEqual(1.0, read(name, labels))
 
 
 class PageTests(MetricsCase):
