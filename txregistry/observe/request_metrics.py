@@ -149,11 +149,17 @@ class StorageMetrics:
         self._metrics = metrics
         self._driver = driver
         self._timers: dict[str, Histogram] = {}
-        self._done: list[tuple[str, float, bool]] = []
+        self._done: list[tuple[str, float | None, bool]] = []
         metrics.settling(self._settle)
 
-    def done(self, action: str, seconds: float, failed: bool) -> None:
-        """Note that the driver has done something, or could not."""
+    def done(self, action: str, seconds: float | None, failed: bool) -> None:
+        """Note that the driver has done something, or could not.
+
+        Args:
+            action: What it did.
+            seconds: How long it took; None: that was not measured.
+            failed: Whether it could not.
+        """
         self._done.append((action, seconds, failed))
 
     def _settle(self) -> None:
@@ -161,12 +167,13 @@ class StorageMetrics:
         for each in done:
             self._count(*each)
 
-    def _count(self, action: str, seconds: float, failed: bool) -> None:
-        timer = self._timers.get(action)
-        if timer is None:
-            timer = self._metrics.storage.labels(self._driver, action)
-            self._timers[action] = timer
-        timer.observe(seconds)
+    def _count(self, action: str, seconds: float | None, failed: bool) -> None:
+        if seconds is not None:
+            timer = self._timers.get(action)
+            if timer is None:
+                timer = self._metrics.storage.labels(self._driver, action)
+                self._timers[action] = timer
+            timer.observe(seconds)
         if failed:
             self._metrics.storage_errors.labels(self._driver, action).inc()
 

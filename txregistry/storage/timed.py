@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
@@ -14,14 +14,22 @@ from zope.interface import implementer
 from txregistry.interfaces import (
     FileStat,
     IFileWriter,
+    InvalidPath,
     IStorageDriver,
     PathNotFound,
 )
+from txregistry.storage.wrapping import WrappingWriter
 
 _T = TypeVar("_T")
 
-Done = Callable[[str, float, bool], None]
-"""Takes what was done in the Go registry's words, seconds, and whether it failed."""
+Done = Callable[[str, float | None, bool], None]
+"""Takes what was done in the Go registry's words, seconds, and whether it failed.
+
+The seconds are None where only failures are told.
+"""
+
+# No fault of the store's: what was asked for, or that nobody waits for it any more.
+_NO_FAULTS: Final = (PathNotFound, InvalidPath, CancelledError)
 
 
 @implementer(IStorageDriver)
@@ -50,8 +58,9 @@ class TimedDriver:
         return self._timed("Reader", self._driver.open_reader, path, offset, length)
 
     def open_writer(self, path: str, append: bool = False) -> Deferred[IFileWriter]:
-        """See IStorageDriver. The time is that of opening."""
-        return self._timed("Writer", self._driver.open_writer, path, append)
+        """See IStorageDriver. The time is that of opening; the writer has others."""
+        opening = self._timed("Writer", self._driver.open_writer, path, append)
+        return opening.addCallback(_TimedWriter, self._clock, self._done)
 
     def stat(self, path: str) -> Deferred[FileStat]:
         """See IStorageDriver."""
@@ -81,18 +90,64 @@ class TimedDriver:
     def _timed(
         self, action: str, call: Callable[..., Deferred[_T]], *arguments: object
     ) -> Deferred[_T]:
-        seconds = self._clock.seconds
-        began = seconds()
-        running = call(*arguments)
-        if running.called and type(running.result) not in (Failure, Deferred):
-            # It is done already, as reading a small file is: that is most of it all.
-            self._done(action, max(seconds() - began, 0.0), False)
-            return running
+        return _timed(self._clock, self._done, action, call, *arguments)
 
-        def end(result: _T | Failure) -> _T | Failure:
-            failed = isinstance(result, Failure) and not result.check(PathNotFound)
-            self._done(action, max(seconds() - began, 0.0), failed)
-            return result
 
-        running.addBoth(end)
+@implementer(IFileWriter)
+class _TimedWriter(WrappingWriter):
+    """Does what another writer does."""
+
+    def __init__(self, writer: IFileWriter, clock: IReactorTime, done: Done) -> None:
+        super().__init__(writer)
+        self._clock = clock
+        self._done = done
+
+    def write(self, data: bytes) -> None:
+        """See IConsumer. There are too many to time each."""
+        try:
+            self._writer.write(data)
+        except Exception:
+            self._done("Write", None, True)
+            raise
+
+    def close(self) -> Deferred[None]:
+        """See IFileWriter."""
+        return _timed(self._clock, self._done, "Close", self._writer.close)
+
+    def sync(self) -> Deferred[None]:
+        """See IFileWriter."""
+        return _timed(self._clock, self._done, "Sync", self._writer.sync)
+
+    def commit(self, destination: str | None = None) -> Deferred[None]:
+        """See IFileWriter."""
+        commit = self._writer.commit
+        return _timed(self._clock, self._done, "Commit", commit, destination)
+
+    def cancel(self) -> Deferred[None]:
+        """See IFileWriter."""
+        return _timed(self._clock, self._done, "Cancel", self._writer.cancel)
+
+
+def _timed(
+    clock: IReactorTime,
+    done: Done,
+    action: str,
+    call: Callable[..., Deferred[_T]],
+    *arguments: object,
+) -> Deferred[_T]:
+    """Do something, and tell how long it took."""
+    seconds = clock.seconds
+    began = seconds()
+    running = call(*arguments)
+    if running.called and type(running.result) not in (Failure, Deferred):
+        # It is done already, as reading a small file is: that is most of it all.
+        done(action, max(seconds() - began, 0.0), False)
         return running
+
+    def end(result: _T | Failure) -> _T | Failure:
+        failed = isinstance(result, Failure) and not result.check(*_NO_FAULTS)
+        done(action, max(seconds() - began, 0.0), failed)
+        return result
+
+    running.addBoth(end)
+    return running

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProducer
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from txregistry.interfaces import FileStat, IFileWriter, IStorageDriver
+from txregistry.storage.wrapping import WrappingWriter
 
 _T = TypeVar("_T")
 
@@ -104,29 +104,12 @@ class TracedDriver:
 
 
 @implementer(IFileWriter)
-class _TracedWriter:
+class _TracedWriter(WrappingWriter):
     """Does what another writer does."""
 
     def __init__(self, writer: IFileWriter, begin: Begin) -> None:
-        self._writer = writer
+        super().__init__(writer)
         self._begin = begin
-
-    @property
-    def size(self) -> Any:
-        """See IFileWriter."""
-        return self._writer.size
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """See IConsumer."""
-        self._writer.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """See IConsumer."""
-        self._writer.unregisterProducer()
-
-    def write(self, data: bytes) -> None:
-        """See IConsumer."""
-        self._writer.write(data)
 
     def close(self) -> Deferred[None]:
         """See IFileWriter."""

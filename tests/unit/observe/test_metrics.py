@@ -253,6 +253,13 @@ class StorageTests(MetricsCase):
         self.assertEqual(2.0, self.value(f"{name}_sum", **of))
         self.assertEqual(1.0, self.value("registry_storage_errors_total", **of))
 
+    def test_not_timed(self) -> None:
+        """What is told without a time is an error, and not among the times."""
+        StorageMetrics(self.metrics, "filesystem").done("Write", None, True)
+        of = {"driver": "filesystem", "action": "Write"}
+        self.assertIsNone(self.value("registry_storage_action_seconds_count", **of))
+        self.assertEqual(1.0, self.value("registry_storage_errors_total", **of))
+
 
 class NotificationTests(MetricsCase):
     """Notifications."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.interfaces import (
+    InvalidPath,
+    IStorageDriver,
+    PathNotFound,
+    StorageError,
+)
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.timed import TimedDriver
 from txregistry.testing import drivers
 
 
-def forget(_action: str, _seconds: float, _failed: bool) -> None:
+def forget(_action: str, _seconds: float | None, _failed: bool) -> None:
     """Take no note."""
 
 
@@ -29,7 +35,7 @@ class TimedTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make the driver, and a list of what it notes."""
-        self.noted: list[tuple[str, float, bool]] = []
+        self.noted: list[tuple[str, float | None, bool]] = []
         self.clock = Clock()
         self.driver = TimedDriver(
             MemoryDriver(self.clock), self.clock, lambda *done: self.noted.append(done)
@@ -56,8 +62,30 @@ class TimedTests(SynchronousTestCase):
         self.successResultOf(writer.close())
         self.successResultOf(self.driver.move("/a", "/c"))
         self.successResultOf(self.driver.delete("/c"))
-        expected = "PutContent GetContent Stat List RedirectURL Reader Writer"
+        expected = "PutContent GetContent Stat List RedirectURL Reader Writer Close"
         self.assertEqual([*expected.split(), "Move", "Delete"], self.actions())
+
+    def test_writing(self) -> None:
+        """What ends a file's writing is timed, for that is what takes time."""
+        writer = self.successResultOf(self.driver.open_writer("/a"))
+        writer.write(b"1")
+        self.successResultOf(writer.sync())
+        self.successResultOf(writer.commit("/b"))
+        writer = self.successResultOf(self.driver.open_writer("/a"))
+        self.successResultOf(writer.cancel())
+        self.assertEqual("Writer Sync Commit Writer Cancel".split(), self.actions())
+
+    def test_writing_fails(self) -> None:
+        """What cannot be written, made durable or committed is a failure."""
+        writer = self.successResultOf(self.driver.open_writer("/a"))
+        self.successResultOf(writer.close())
+        self.noted.clear()
+        with self.assertRaises(StorageError):
+            writer.write(b"1")
+        self.failureResultOf(writer.sync(), StorageError)
+        self.failureResultOf(writer.commit(), StorageError)
+        expected = [("Write", None, True), ("Sync", 0.0, True), ("Commit", 0.0, True)]
+        self.assertEqual(expected, self.noted)
 
     def test_missing(self) -> None:
         """That something is not there is no failure of the driver's."""
@@ -66,8 +94,32 @@ class TimedTests(SynchronousTestCase):
 
     def test_failed(self) -> None:
         """Anything else is, and is handed on."""
-        self.failureResultOf(self.driver.get_content("no path"))
-        self.assertEqual([("GetContent", 0.0, True)], self.noted)
+        self.successResultOf(self.driver.put_content("/a/b", b""))
+        self.failureResultOf(self.driver.put_content("/a", b""), StorageError)
+        self.assertEqual(("PutContent", 0.0, True), self.noted[-1])
+
+    def test_no_path(self) -> None:
+        """That something is no path is no failure of the driver's."""
+        self.failureResultOf(self.driver.get_content("no path"), InvalidPath)
+        self.assertEqual([("GetContent", 0.0, False)], self.noted)
+
+    def test_cancelled(self) -> None:
+        """That nobody waits any more is no failure of the driver's."""
+
+        class Endless(MemoryDriver):
+            """A driver that never answers."""
+
+            def get_content(self, path: str) -> Deferred[bytes]:
+                """See IStorageDriver."""
+                return Deferred()
+
+        driver = TimedDriver(
+            Endless(self.clock), self.clock, lambda *done: self.noted.append(done)
+        )
+        reading = driver.get_content("/a")
+        reading.cancel()
+        self.failureResultOf(reading, CancelledError)
+        self.assertEqual([("GetContent", 0.0, False)], self.noted)
 
     def test_seconds(self) -> None:
         """The time is that until the driver is done."""

@@ -1,0 +1,34 @@
+"""Wrapping: what writers have in common that do what another one does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IProducer
+
+from txregistry.interfaces import IFileWriter
+
+
+class WrappingWriter:
+    """Hands on to another writer what does not end anything."""
+
+    def __init__(self, writer: IFileWriter) -> None:
+        """Take the other writer."""
+        self._writer = writer
+
+    @property
+    def size(self) -> Any:
+        """See IFileWriter."""
+        return self._writer.size
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """See IConsumer."""
+        self._writer.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """See IConsumer."""
+        self._writer.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """See IConsumer."""
+        self._writer.write(data)
