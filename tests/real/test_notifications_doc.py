@@ -40,15 +40,24 @@ class SignatureTests(RealTestCase):
             signer = Signer.parse(("another secret of some length", secret))
             fresh = signer.headers("an-id", now, b"body\n").values()
             old = signer.headers("an-id", now - 400, b"body\n").values()
+            early = signer.headers("an-id", now + 400, b"body\n").values()
+            name, _, signature = fresh
+            command = (name, "a[$(touch pwned)]", signature)
             for expected, given, headers, body in (
                 (0, secret, fresh, b"body\n"),
                 (1, secret, fresh, b"body"),
                 (1, "wrong" * 9, fresh, b"body\n"),
                 (1, secret, old, b"body\n"),
+                (1, secret, early, b"body\n"),
+                (1, secret, command, b"body\n"),
             ):
-                argv = ["sh", str(script), given, *headers]
-                ended = subprocess.run(argv, input=body, timeout=30, check=False)
-                self.assertEqual(expected, ended.returncode, (secret, body))
+                for shell in ("sh", "bash"):
+                    argv = [shell, str(script), given, *headers]
+                    ended = subprocess.run(
+                        argv, input=body, timeout=30, check=False, cwd=script.parent
+                    )
+                    self.assertEqual(expected, ended.returncode, (secret, body))
+            self.assertFalse((script.parent / "pwned").exists())
 
 
 class DeployTests(RealTestCase):

@@ -19,6 +19,10 @@ from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import OCTET_STREAM
 from txregistry.oci.names import Name, Tag
 
+# A manifest of 4 MiB can name 34,000 layers; a push of it by 100 tags is 100 events.
+_MOST_REFERENCES: Final = 500
+_MOST_ANNOTATED: Final = 16384  # characters
+
 Action: TypeAlias = Literal["push", "pull", "mount", "delete", "test"]
 """``test`` is what nobody has done: a receiver is tried out."""
 
@@ -53,6 +57,15 @@ class Activity:
     def is_about_blob(self) -> bool:
         """Whether the content is a blob."""
         return self.media_type == OCTET_STREAM
+
+    @property
+    def has_many_details(self) -> bool:
+        """Whether what only a manifest knows is more than an event should carry."""
+        if len(self.references) > _MOST_REFERENCES:
+            return True
+        annotations = {} if self.target is None else self.target.annotations
+        length = sum(len(key) + len(value) for key, value in annotations.items())
+        return length > _MOST_ANNOTATED
 
     def without_details(self) -> Activity:
         """Return it without what only a manifest knows: references, annotations."""

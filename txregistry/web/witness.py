@@ -63,7 +63,8 @@ class EventWitness:
         source: This process.
         url: Returns where content is that something was done to; None: nowhere.
         address: Returns the address of a request's client.
-        details: Whether events tell what a manifest refers to, and its annotations.
+        details: Whether events tell what a manifest refers to, and its annotations, if
+            that is not too much.
     """
 
     sink: IEventSink
@@ -86,10 +87,12 @@ class EventWitness:
 
     def _event(self, request: Any, activity: Activity) -> Event:
         identity = request.identity
+        if not self.details or activity.has_many_details:
+            activity = activity.without_details()
         return Event(
             id=str(uuid4()),
             at=self.clock.seconds(),
-            activity=activity if self.details else activity.without_details(),
+            activity=activity,
             url=self.url(request, activity),
             request=RequestRecord(
                 id=request.id,

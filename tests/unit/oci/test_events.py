@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -195,3 +196,24 @@ class TimestampTests(SynchronousTestCase):
         self.assertEqual(
             datetime.fromtimestamp(at, UTC), datetime.fromisoformat(written)
         )
+
+
+class DetailsTests(SynchronousTestCase):
+    """What only a manifest knows."""
+
+    def activity(self, references: int, annotation: int) -> Activity:
+        """Return an activity with so many references, and so long an annotation."""
+        descriptor = Descriptor("a/b", Digest.of(b""), 0)
+        target = evolve(descriptor, annotations={"a": "b" * annotation})
+        name = Name("a")
+        return Activity("push", name, target, references=[descriptor] * references)
+
+    def test_many(self) -> None:
+        """Many references, or long annotations, are too much for an event."""
+        self.assertFalse(self.activity(500, 16383).has_many_details)
+        self.assertTrue(self.activity(501, 0).has_many_details)
+        self.assertTrue(self.activity(0, 16384).has_many_details)
+
+    def test_tag(self) -> None:
+        """A tag has none."""
+        self.assertFalse(Activity("delete", Name("a"), None).has_many_details)
