@@ -24,7 +24,7 @@ from txregistry.interfaces import InvalidOption, ITracer
 from txregistry.oci.events import SourceRecord
 from txregistry.oci.forwarded import client
 from txregistry.oci.globs import Globs, InvalidGlob
-from txregistry.threads import in_threads_of
+from txregistry.threads import in_own_threads_of, in_threads_of
 from txregistry.web.pem import load_certificates
 from txregistry.web.urls import Urls
 from txregistry.web.witness import EventWitness
@@ -33,7 +33,9 @@ from txregistry.webhooks.connections import make_pool
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger
+from txregistry.webhooks.names import Names
 from txregistry.webhooks.notifications import Bounds, Notifications
+from txregistry.webhooks.places import Places
 from txregistry.webhooks.posting import Poster
 from txregistry.webhooks.retrying import Backoff
 from txregistry.webhooks.signing import InvalidSecret, Signer
@@ -209,8 +211,9 @@ def _signer(secrets: Sequence[str]) -> Signer | None:
 
 def _client(reactor: Any, rootcerts: str, timeout: float) -> HTTPClient:
     policy = BrowserLikePolicyForHTTPS(_roots(rootcerts))
-    pool = make_pool(reactor)
-    agent = Agent(reactor, policy, connectTimeout=timeout, pool=pool)
+    names = Names(in_own_threads_of(reactor))
+    places = Places(reactor, names, policy, timeout)
+    agent = Agent.usingEndpointFactory(reactor, places, make_pool(reactor))
     return make_client(agent, reactor)
 
 
