@@ -222,7 +222,7 @@ def _add_metrics(
     certificate_days: Callable[[], float] | None,
 ) -> None:
     prometheus = settings.http.debug.prometheus
-    metrics = Metrics()
+    metrics = Metrics(reactor)
     metrics.collectors.register(ProcessGauges(__version__, reactor, certificate_days))
     if notifications is not None:
         gauges = NotificationGauges(notifications.states, reactor)

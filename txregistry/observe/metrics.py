@@ -6,7 +6,7 @@ Names and labels that the Go registry has are its own, so that dashboards go on 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -20,14 +20,13 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from twisted.internet.interfaces import IReactorTime
 
 from txregistry.observe.debug import Content, Page
+from txregistry.observe.gathering import Gather, Gatherer
 
 _LATENCIES: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _SIZES: Final = tuple(1024.0 * 2**step for step in range(22))
-
-Gather = Callable[[], Awaitable[None]]
-"""Brings up to date, before the page is shown, what has to be asked for."""
 
 
 class Metrics:
@@ -52,11 +51,12 @@ class Metrics:
         lag: Seconds by which the reactor was late.
     """
 
-    def __init__(self) -> None:
-        """Make the instruments; all say nothing yet."""
+    def __init__(self, clock: IReactorTime) -> None:
+        """Make the instruments, which say nothing yet; take time."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.collectors = CollectorRegistry()
-        self._gathering: list[Gather] = []
+        self._clock = clock
+        self._gatherers: list[Gatherer] = []
         self._settling: list[Callable[[], None]] = []
         registry = self.collectors
         self.in_flight = Gauge(
@@ -139,8 +139,11 @@ class Metrics:
         ProcessCollector(registry=registry)
 
     def gathering(self, gather: Gather) -> None:
-        """Have something done each time before the metrics are shown."""
-        self._gathering.append(gather)
+        """Have something done each time before the metrics are shown.
+
+        If it fails or hangs they are shown without it.
+        """
+        self._gatherers.append(Gatherer(gather, self._clock))
 
     def settling(self, settle: Callable[[], None]) -> None:
         """Have something done a few times a second, and before the metrics are shown.
@@ -163,8 +166,8 @@ class Metrics:
     async def text(self) -> bytes:
         """Return all metrics in the text format 0.0.4 of Prometheus."""
         self.settle()
-        for gather in self._gathering:
-            await gather()
+        for gatherer in self._gatherers:
+            await gatherer.run()
         shown = self.collectors
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             shown = CollectorRegistry()

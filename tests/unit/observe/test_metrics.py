@@ -56,7 +56,8 @@ class MetricsCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make the instruments."""
-        self.metrics = Metrics()
+        self.clock = Clock()
+        self.metrics = Metrics(self.clock)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return what a metric shows; None: nothing with these labels."""
@@ -85,7 +86,7 @@ class RequestTests(MetricsCase):
 
     def outcome(self, **changes: Any) -> dict[str, float]:
         """End a request; return which outcomes of uploads are counted then."""
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.clock)
         self.watcher = RequestMetrics(self.metrics)
         self.end(**changes)
         outcomes = ("started", "completed", "cancelled", "failed", "abandoned")

@@ -73,7 +73,8 @@ class TimedTests(SynchronousTestCase):
         self.successResultOf(writer.commit("/b"))
         writer = self.successResultOf(self.driver.open_writer("/a"))
         self.successResultOf(writer.cancel())
-        self.assertEqual("Writer Sync Commit Writer Cancel".split(), self.actions())
+        expected = ["Writer", "Sync", "Commit", "Writer", "Cancel"]
+        self.assertEqual(expected, self.actions())
 
     def test_writing_fails(self) -> None:
         """What cannot be written, made durable or committed is a failure."""
