@@ -25,6 +25,7 @@ from txregistry.observe.request_metrics import (
     RequestMetrics,
     StorageMetrics,
 )
+from txregistry.observe.sharing import shared_folder
 from txregistry.storage.timed import TimedDriver
 from txregistry.storage.traced import Begin, TracedDriver
 from txregistry.threads import in_own_threads_of
@@ -74,6 +75,8 @@ class Observing:
 
     async def start(self) -> None:
         """Begin to measure."""
+        if self.metrics is not None:
+            self.metrics.start()
         if self.lag is not None:
             self.lag.start()
         self.tracing.start()
@@ -83,7 +86,7 @@ class Observing:
         if self.lag is not None:
             self.lag.stop()
         if self.metrics is not None:
-            self.metrics.settle()
+            self.metrics.stop()
         await self.tracing.stop()
 
     def add_health(self, failures: Callable[[], Sized]) -> None:
@@ -139,6 +142,7 @@ def make_observing(
     notifications: Notifications | None,
     certificate_days: Callable[[], float] | None,
     tracing: Tracing | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Observing:
     """Join what sees what the registry does.
 
@@ -149,10 +153,21 @@ def make_observing(
         certificate_days: Returns for how many days the certificate is good; None:
             there is none.
         tracing: Traces requests; None: nothing does.
+        environ: The environment; None: nothing in it is for us.
+
+    Raises:
+        ConfigError: The environment asks for what there is not.
     """
     observing = Observing(tracing=tracing or Tracing())
     if settings.http.debug.prometheus.enabled:
-        _add_metrics(observing, settings, reactor, notifications, certificate_days)
+        try:
+            metrics = Metrics(reactor, shared_folder(environ or {}))
+        except UnusableVariable as error:
+            raise _config_error(error) from None
+        metrics.collectors.register(
+            ProcessGauges(__version__, reactor, certificate_days)
+        )
+        _add_metrics(observing, metrics, settings, reactor, notifications)
     return observing
 
 
@@ -177,7 +192,7 @@ def make_tracing(environ: Mapping[str, str], reactor: Any) -> Tracing:
         from_thread = reactor.callFromThread
         sending = make_sending(wanted, __version__, reactor, from_thread, in_thread)
     except UnusableVariable as error:
-        raise ConfigError("", error.problem, Origin(variable=error.variable)) from None
+        raise _config_error(error) from None
     except ImportError as error:
         problem = f"needs what pip installs with txregistry[tracing]: {error}"
         origin = Origin(variable=None if wanted is None else wanted.variable)
@@ -216,20 +231,22 @@ def _shown(exchange: Exchange) -> dict[str, Any]:
 
 def _add_metrics(
     observing: Observing,
+    metrics: Metrics,
     settings: Settings,
     reactor: Any,
     notifications: Notifications | None,
-    certificate_days: Callable[[], float] | None,
 ) -> None:
-    prometheus = settings.http.debug.prometheus
-    metrics = Metrics(reactor)
-    metrics.collectors.register(ProcessGauges(__version__, reactor, certificate_days))
     if notifications is not None:
         gauges = NotificationGauges(notifications.states, reactor)
         metrics.gathering(gauges.gather)
         metrics.collectors.register(gauges)
+    prometheus = settings.http.debug.prometheus
     observing.metrics = metrics
     observing.lag = LagWatch(metrics.tick, reactor)
     observing.watchers.append(RequestMetrics(metrics))
     observing.pages.append(MetricsPages(metrics, prometheus.path))
     observing._repositories = prometheus.repositories
+
+
+def _config_error(error: UnusableVariable) -> ConfigError:
+    return ConfigError("", error.problem, Origin(variable=error.variable))

@@ -96,6 +96,7 @@ def make_service(
         notifications,
         None if contexts is None else contexts.expires_in,
         tracing,
+        os.environ,
     )
     driver = observing.driver(own_driver, reactor)
     health = make_health(settings, driver, reactor)

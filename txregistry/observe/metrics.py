@@ -5,7 +5,6 @@ Names and labels that the Go registry has are its own, so that dashboards go on 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -19,11 +18,11 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.observe.debug import Content, Page
 from txregistry.observe.gathering import Gather, Gatherer
+from txregistry.observe.sharing import SharedFolder
 
 _LATENCIES: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _SIZES: Final = tuple(1024.0 * 2**step for step in range(22))
@@ -32,11 +31,10 @@ _SIZES: Final = tuple(1024.0 * 2**step for step in range(22))
 class Metrics:
     """The instruments of one process.
 
-    Several processes with the same folder in ``PROMETHEUS_MULTIPROC_DIR`` show the sum
-    of all, whichever is asked (prometheus_client's multi-process mode).
+    Several processes with the same folder show the sum of all, whichever is asked.
 
     Attributes:
-        collectors: Takes further instruments, those of this process alone.
+        collectors: What is shown; takes further instruments, those of this process.
         in_flight: Requests that run, by handler.
         requests: Requests that have ended, by handler, code and method.
         durations: Seconds that requests took, by handler and method.
@@ -51,14 +49,24 @@ class Metrics:
         lag: Seconds by which the reactor was late.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
-        """Make the instruments, which say nothing yet; take time."""
+    def __init__(self, clock: IReactorTime, folder: SharedFolder | None = None) -> None:
+        """Make the instruments, which say nothing yet.
+
+        Args:
+            clock: Gives time.
+            folder: Where other processes count, too; None: there are none.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.collectors = CollectorRegistry()
         self._clock = clock
         self._gatherers: list[Gatherer] = []
         self._settling: list[Callable[[], None]] = []
+        self._folder = folder
         registry = self.collectors
+        if folder is not None:
+            # What the folder shows is what these count, here and elsewhere.
+            registry = CollectorRegistry()
+            folder.add_to(self.collectors)
         self.in_flight = Gauge(
             "registry_http_in_flight_requests",
             "Requests that run now.",
@@ -136,7 +144,18 @@ class Metrics:
             registry=registry,
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
         )
-        ProcessCollector(registry=registry)
+        ProcessCollector(registry=self.collectors)
+
+    def start(self) -> None:
+        """Begin to count with others, if there are any."""
+        if self._folder is not None:
+            self._folder.enter()
+
+    def stop(self) -> None:
+        """Count what is left, and end it."""
+        self.settle()
+        if self._folder is not None:
+            self._folder.leave()
 
     def gathering(self, gather: Gather) -> None:
         """Have something done each time before the metrics are shown.
@@ -168,11 +187,7 @@ class Metrics:
         self.settle()
         for gatherer in self._gatherers:
             await gatherer.run()
-        shown = self.collectors
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            shown = CollectorRegistry()
-            MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-        return generate_latest(shown)
+        return generate_latest(self.collectors)
 
 
 class MetricsPages:
