@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
@@ -27,6 +28,12 @@ class Transport(StringTransport):
 
     disconnected = False
 
+    def write(self, data: bytes) -> None:
+        """See ITransport; it is full at once, and the other side reads nothing."""
+        super().write(data)
+        if self.producer is not None and len(self.value()) > 64 * 1024:
+            self.producer.pauseProducing()
+
     def abortConnection(self) -> None:
         """See ITCPTransport."""
         self.disconnected = True
@@ -38,9 +45,9 @@ class Transport(StringTransport):
 class PostTests(NotifyingCase):
     """Endpoints on the wire."""
 
-    def send(self, endpoint: Endpoint) -> Deferred[Answer]:
+    def send(self, endpoint: Endpoint, waiting: Waiting = WAITING) -> Deferred[Answer]:
         """Let an endpoint send an event."""
-        return Deferred.fromCoroutine(endpoint.send([WAITING], 0.0))
+        return Deferred.fromCoroutine(endpoint.send([waiting], 0.0))
 
     def receive(self) -> tuple[Any, Transport]:
         """Accept the connection; return the client's end and what it writes to."""
@@ -146,6 +153,46 @@ class PostTests(NotifyingCase):
             client.connectionLost(Failure(ConnectionAborted()))
             text = str(self.failureResultOf(sending).value)
             self.assertEqual("answer of over 262144 bytes", text)
+
+    def test_answered_early(self) -> None:
+        """Who answers what it has not read is not waited for to read it."""
+        waiting = evolve(WAITING, body=b'"%b"' % (b"x" * 300_000))
+        sending = self.send(self.endpoint(), waiting)
+        client, transport = self.receive()
+        client.dataReceived(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual(Answer(500), self.successResultOf(sending))
+        self.assertLess(len(transport.value()), len(waiting.body))
+        self.assertTrue(transport.disconnected)
+
+    def test_ended(self) -> None:
+        """A connection that was ended is gone in five seconds, read or not."""
+        for is_read in (True, False):
+            self.setUp()
+            sending = self.send(self.endpoint())
+            client, transport = self.receive()
+            self.reactor.advance(0)
+            head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            client.dataReceived(head)
+            self.assertEqual(Answer(200), self.successResultOf(sending))
+            self.assertEqual(
+                (True, False), (transport.disconnecting, transport.disconnected)
+            )
+            if is_read:
+                client.connectionLost(Failure(ConnectionDone()))
+                self.assertEqual([], self.reactor.getDelayedCalls())
+            else:
+                self.reactor.advance(5.0)
+                self.assertTrue(transport.disconnected)
+
+    def test_not_read(self) -> None:
+        """Of an answer that is too long no more is read, and the connection ends."""
+        sending = self.send(self.endpoint())
+        client, transport = self.receive()
+        self.reactor.advance(0)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n"
+        client.dataReceived(head + b"x" * 100_000)
+        self.assertEqual(Answer(200), self.successResultOf(sending))
+        self.assertTrue(transport.disconnected)
 
     def test_long_together(self) -> None:
         """The bound is for one answer, not for all on a connection."""
