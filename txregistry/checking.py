@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from treq.client import HTTPClient
@@ -11,7 +11,7 @@ from twisted.web.client import Agent
 
 from txregistry import __version__
 from txregistry.config import Settings
-from txregistry.config.masking import masked
+from txregistry.config.masking import masked_url
 from txregistry.config.sections.health import (
     INTERVAL,
     STORAGE_TIMEOUT,
@@ -75,12 +75,23 @@ def _checks(
     for index, file in enumerate(health.file):
         key = _named(settings, f"health.file.{index}.file", file.file)
         yield key, _file_check(file, reactor)
+    names = _url_names(http.uri for http in health.http)
     for index, http in enumerate(health.http):
         key = _named(settings, f"health.http.{index}.uri", http.uri)
-        yield key, _http_check(http, reactor)
+        yield key, _http_check(names[http.uri], http, reactor)
     for index, tcp in enumerate(health.tcp):
         key = _named(settings, f"health.tcp.{index}.addr", tcp.addr)
         yield key, _tcp_check(tcp, reactor)
+
+
+def _url_names(urls: Iterable[str]) -> dict[str, str]:
+    """Return what URLs are called: they show no secrets, and yet differ."""
+    names: dict[str, str] = {}
+    for url in dict.fromkeys(urls):
+        name = masked_url(url)
+        alike = sum(other.split(" ")[0] == name for other in names.values())
+        names[url] = f"{name} ({alike + 1})" if alike else name
+    return names
 
 
 def _named(settings: Settings, key: str, value: object) -> str:
@@ -105,7 +116,7 @@ def _file_check(given: FileSettings, reactor: Any) -> ScheduledCheck:
     return _scheduled(check, given.interval, given.threshold, TIMEOUT)
 
 
-def _http_check(given: HTTPSettings, reactor: Any) -> ScheduledCheck:
+def _http_check(name: str, given: HTTPSettings, reactor: Any) -> ScheduledCheck:
     url, credentials = split_user(given.uri)
     timeout = given.timeout or TIMEOUT
     # A new connection each time: an old one would not show that nobody listens.
@@ -115,7 +126,6 @@ def _http_check(given: HTTPSettings, reactor: Any) -> ScheduledCheck:
         **credentials,
         **given.headers,
     }
-    name = masked("", given.uri)
     check = HTTPCheck(name, client, url, headers, given.statuscode or 200)
     return _scheduled(check, given.interval, given.threshold, timeout)
 

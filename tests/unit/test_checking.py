@@ -139,16 +139,23 @@ class SettingsTests(CheckingCase):
         expected = [
             "storagedriver_inmemory",
             "/x/y",
-            "http://example.com/up?a=b",
+            "http://example.com/up?a=***",
             *("example.com:80", "[::1]:80", ":80"),
         ]
         self.assertEqual(expected, self.names(text))
 
     def test_secrets(self) -> None:
-        """A name shows no password."""
-        text = "health: {http: [{uri: 'http://u:hidden@example.com/?token=hidden'}]}"
+        """A name shows no password, and nothing of what stands in the query."""
+        text = "health: {http: [{uri: 'http://u:hidden@example.com/?pass=hidden'}]}"
         [name] = self.names(text)
-        self.assertEqual("http://***@example.com/?token=***", name)
+        self.assertEqual("http://***@example.com/?pass=***", name)
+
+    def test_alike(self) -> None:
+        """Names that differ in what is not shown are numbered."""
+        uris = ", ".join(f"{{uri: 'http://a/?b={each}'}}" for each in "xyz")
+        shown = "http://a/?b=***"
+        expected = [shown, f"{shown} (2)", f"{shown} (3)"]
+        self.assertEqual(expected, self.names(f"health: {{http: [{uris}]}}"))
 
     def test_twice(self) -> None:
         """Two checks with one name are refused, with the place of the second."""

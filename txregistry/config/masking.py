@@ -22,6 +22,7 @@ _ASSIGNMENT: Final = re.compile(
     r"(?i)([\w.-]{0,40}(?:key|secret|password|passwd|token|sig|signature|credential)=)"
     r"[^&;\s]+"
 )
+_VALUE: Final = re.compile("[^&;]+")
 
 
 def is_secret(name: str) -> bool:
@@ -43,7 +44,7 @@ def masked(name: str, value: Any) -> Any:
             the like, are replaced.
     """
     if name and is_secret(name):
-        return _hidden(value)
+        return hidden(value)
     if isinstance(value, Mapping):
         return {key: masked(str(key), below) for key, below in value.items()}
     if isinstance(value, list | tuple):
@@ -51,12 +52,24 @@ def masked(name: str, value: Any) -> Any:
     return _cleaned(value) if isinstance(value, str) else value
 
 
-def _hidden(value: Any) -> Any:
+def masked_url(url: str) -> str:
+    """Return a URL as it may be shown: without user, and no value in its query."""
+    plain, mark, query = _cleaned(url).partition("?")
+    return plain + mark + _VALUE.sub(_hide_value, query)
+
+
+def hidden(value: Any) -> Any:
+    """Return a JSON value with its shape alone: no string or number in it is shown."""
     if isinstance(value, Mapping):
-        return {key: _hidden(below) for key, below in value.items()}
+        return {key: hidden(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
-        return [_hidden(item) for item in value]
+        return [hidden(item) for item in value]
     return value if value is None or isinstance(value, bool) or value == "" else MASK
+
+
+def _hide_value(parameter: re.Match[str]) -> str:
+    name, equals, _ = parameter[0].partition("=")
+    return f"{name}={MASK}" if equals else MASK
 
 
 def _cleaned(text: str) -> str:

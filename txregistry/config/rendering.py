@@ -17,8 +17,8 @@ from txregistry.config.addresses import (
 )
 from txregistry.config.durations import format_duration
 from txregistry.config.fields import Field, Status, fields_of, is_section, names_of
-from txregistry.config.masking import MASK, masked
-from txregistry.config.types import FileName, Seconds, Secret
+from txregistry.config.masking import MASK, hidden, masked, masked_url
+from txregistry.config.types import FileName, OutgoingHeaders, Seconds, Secret, WebURL
 
 
 def to_yaml(settings: object) -> str:
@@ -53,9 +53,16 @@ def effective(settings: Any) -> dict[str, Any]:
             if below := effective(value):
                 shown[key] = below
         elif value is not None and not _is_silent(field, value):
-            name = "" if field.kind == FileName else key
-            shown[key] = masked(name, _plain(value, field.kind))
+            shown[key] = _masked(key, _plain(value, field.kind), field.kind)
     return shown
+
+
+def _masked(key: str, plain: Any, kind: Any) -> Any:
+    if kind == OutgoingHeaders:
+        return hidden(plain)
+    if kind == WebURL:
+        return masked_url(plain)
+    return masked("" if kind == FileName else key, plain)
 
 
 def _is_silent(field: Field, value: object) -> bool:

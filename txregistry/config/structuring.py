@@ -44,9 +44,11 @@ from txregistry.config.types import (
     FileName,
     Headers,
     ListenAddress,
+    OutgoingHeaders,
     Parameters,
     Seconds,
     Secret,
+    WebURL,
 )
 
 _T = TypeVar("_T")
@@ -107,8 +109,10 @@ def _make_converter() -> Converter:
     for predicate, hook in (
         (_is(Seconds), _duration),
         (_is(FileName), _text),
+        (_is(WebURL), _text),
         (_is(ListenAddress), _parsed(parse_listen_address)),
         (_is(Headers), _headers),
+        (_is(OutgoingHeaders), _headers),
         (_is(Parameters), _parameters),
         (_is_a(re.Pattern), _pattern),
     ):

@@ -17,6 +17,12 @@ Parameters: TypeAlias = Annotated[Mapping[str, Any], "parameters"]
 Headers: TypeAlias = Annotated[Mapping[str, tuple[str, ...]], "headers"]
 """Values by header name, as written; both fit for a header."""
 
+OutgoingHeaders: TypeAlias = Annotated[Mapping[str, tuple[str, ...]], "outgoing"]
+"""Headers that the registry itself shows to others: their values are secrets."""
+
+WebURL: TypeAlias = Annotated[str, "URL"]
+"""A URL that the registry itself goes to: the values in its query are secrets."""
+
 ListenAddress: TypeAlias = Annotated[Address | SocketPath, "address"]
 """Where to listen: host and port, or a path."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.config.masking import is_secret, masked
+from txregistry.config.masking import is_secret, masked, masked_url
 
 
 class MaskingTests(SynchronousTestCase):
@@ -84,3 +84,13 @@ class MaskingTests(SynchronousTestCase):
             ("AccountName=a;AccountKey=b==;X=1", "AccountName=a;AccountKey=***;X=1"),
         ):
             self.assertEqual(shown, masked("url", text))
+
+    def test_url(self) -> None:
+        """No value in the query of a URL that we go to is shown, and no user."""
+        for url, shown in (
+            ("https://u:p@h/x", "https://***@h/x"),
+            ("https://h/x?a=b&jwt=c=d;e&f=", "https://h/x?a=***&jwt=***;***&f=***"),
+            ("https://h/x?", "https://h/x?"),
+            ("", ""),
+        ):
+            self.assertEqual(shown, masked_url(url))

@@ -17,7 +17,9 @@ storage:
 http: {secret: hidden-4, headers: {Set-Cookie: [hidden-5]}}
 notifications:
   endpoints:
-    - {name: a, url: "https://x:hidden-6@h/", headers: {Authorization: [hidden-7]}}
+    - name: a
+      url: "https://x:hidden-6@h/?jwt=hidden-20&hidden-21"
+      headers: {Authorization: [hidden-7], X-Auth: [hidden-22, hidden-23]}
 redis: {password: hidden-8, sentinelpassword: hidden-9}
 proxy: {username: n, password: hidden-11}
 log:
@@ -25,7 +27,10 @@ log:
   hooks: [{type: mail, options: {smtp: {password: hidden-13}}}]
 middleware: {storage: [{name: cloudfront, options: {privatekey: hidden-14}}]}
 reporting: {bugsnag: {apikey: hidden-15}, newrelic: {licensekey: hidden-16}}
-health: {http: [{uri: "http://z:hidden-17@h", headers: {X-Token: [hidden-18]}}]}
+health:
+  http:
+    - uri: "http://z:hidden-17@h?pass=hidden-24;c=hidden-25"
+      headers: {X-Token: [hidden-18], X-Vault: [hidden-26]}
 """
 
 
@@ -38,6 +43,12 @@ class RenderTests(ConfigTestCase):
         for shown in (render(settings), repr(settings), repr(settings.warnings)):
             self.assertNotIn("hidden", shown)
         self.assertIn("***", render(settings))
+
+    def test_answers(self) -> None:
+        """Headers of answers, which everybody gets, are shown."""
+        settings = self.load(f"{GOOD}http: {{headers: {{X-Robots-Tag: [none]}}}}\n")
+        shown = settings.effective()["http"]["headers"]
+        self.assertEqual({"X-Robots-Tag": ["none"]}, shown)
 
     def test_secrets_arrive(self) -> None:
         """What is masked in the text is whole in the settings."""

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from txregistry.config.addresses import Address
 from txregistry.config.fields import VARIABLE, Section, must
 from txregistry.config.sections.weburls import check_web_url
-from txregistry.config.types import FileName, Headers, Seconds
+from txregistry.config.types import FileName, OutgoingHeaders, Seconds, WebURL
 
 INTERVAL: Final = 10.0  # seconds
 TIMEOUT: Final = 5.0  # seconds
@@ -69,8 +69,8 @@ class HTTPCheck(Section):
         threshold: How many failures in a row count; 0: one.
     """
 
-    uri: str = field(default="", repr=False, validator=check_web_url)
-    headers: Headers = field(factory=dict, repr=False)
+    uri: WebURL = field(default="", repr=False, validator=check_web_url)
+    headers: OutgoingHeaders = field(factory=dict, repr=False)
     statuscode: int = field(default=200, validator=_STATUS)
     timeout: Seconds = field(default=TIMEOUT, validator=_NOT_NEGATIVE)
     interval: Seconds = field(default=INTERVAL, validator=_INTERVAL)

@@ -9,7 +9,13 @@ from attrs import field, frozen
 
 from txregistry.config.fields import VARIABLE, Invalid, Section, must
 from txregistry.config.sections.weburls import check_web_url
-from txregistry.config.types import FileName, Headers, Seconds, Secret
+from txregistry.config.types import (
+    FileName,
+    OutgoingHeaders,
+    Seconds,
+    Secret,
+    WebURL,
+)
 
 _NOT_NEGATIVE: Final = must(lambda value: value >= 0, "must not be negative")
 _POSITIVE: Final = must(lambda value: value > 0, "must be more than nothing")
@@ -95,8 +101,8 @@ class Endpoint(Section):
 
     name: str = ""
     disabled: bool = False
-    url: str = field(default="", repr=False, validator=check_web_url)
-    headers: Headers = field(factory=dict, repr=False)
+    url: WebURL = field(default="", repr=False, validator=check_web_url)
+    headers: OutgoingHeaders = field(factory=dict, repr=False)
     timeout: Seconds = field(default=1.0, validator=_NOT_NEGATIVE)
     threshold: int = field(default=10, validator=_NOT_NEGATIVE)
     backoff: Seconds = field(default=1.0, validator=_NOT_NEGATIVE)
