@@ -443,6 +443,8 @@ class IRequestWatcher(Interface):
 class IRequestSpan(Interface):
     """A request, as a trace shows it."""
 
+    trace_id = Attribute("Its trace's identifier: 32 hexadecimal digits (str).")
+
     def enter() -> None:
         """Let all that the running coroutine does from here on be a part of it."""
 

@@ -23,6 +23,7 @@ class RequestSpan:
         parent: The headers that it came with, of those that count.
         entered: Whether it was entered.
         exchanges: What came of it.
+        trace_id: Its trace.
     """
 
     method: str
@@ -32,6 +33,7 @@ class RequestSpan:
     parent: Sequence[str]
     entered: bool = False
     exchanges: list[Exchange] = field(factory=list)
+    trace_id: str = "a trace's id"
 
     def enter(self) -> None:
         """See IRequestSpan."""

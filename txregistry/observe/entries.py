@@ -27,6 +27,9 @@ LEVEL_NAMES: Final = {
     LogLevel.critical: "critical",
 }
 
+# Fields that an entry has a place for.
+_OWN: Final = frozenset(["request_id", "trace_id"])
+
 _OURSELVES: Final = (
     str(Path(twisted.logger.__file__).parent) + os.sep,
     str(Path(__file__).parent) + os.sep,
@@ -43,6 +46,7 @@ class Entry:
         message: What happened, in a sentence.
         logger: Which module says so.
         request_id: The request that it happened for; None: none.
+        trace_id: The trace that this is a part of; None: it is not traced.
         error: The exception that it is about, in a line; None: none.
         traceback: Where that was raised; None: it is not about an exception.
         caller: File and line that say so; None: nobody asked.
@@ -54,6 +58,7 @@ class Entry:
     message: str
     logger: str
     request_id: str | None = None
+    trace_id: str | None = None
     error: str | None = None
     traceback: str | None = None
     caller: str | None = None
@@ -79,6 +84,7 @@ def entry_of(event: LogEvent, reports_caller: bool = False) -> Entry:
         message=formatEvent(event),
         logger=event.get("log_namespace", "-"),
         request_id=event.get("request_id") or request_id.get(),
+        trace_id=event.get("trace_id") or trace_id.get(),
         error=error,
         traceback=traceback,
         caller=_caller() if reports_caller else None,
@@ -89,12 +95,11 @@ def entry_of(event: LogEvent, reports_caller: bool = False) -> Entry:
 def _fields(event: LogEvent) -> dict[str, Any]:
     if "isError" in event:  # of twisted.python.log, and none of it is ours
         return {}
-    trace = trace_id.get()
-    fields = {} if trace is None else {"trace_id": trace}
-    for name, value in event.items():
-        if not name.startswith("log_") and name != "request_id" and is_json(value):
-            fields[name] = value
-    return fields
+    return {
+        name: value
+        for name, value in event.items()
+        if not name.startswith("log_") and name not in _OWN and is_json(value)
+    }
 
 
 def is_json(value: object) -> bool:

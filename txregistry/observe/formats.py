@@ -44,6 +44,7 @@ class TextFormat:
         ]
         for name, value in (
             ("request_id", entry.request_id),
+            ("trace_id", entry.trace_id),
             ("error", entry.error),
             ("caller", entry.caller),
         ):
@@ -94,6 +95,7 @@ class JSONFormat:
         line = self._frame(entry, time)
         for name, value in (
             ("request_id", entry.request_id),
+            ("trace_id", entry.trace_id),
             ("error", entry.error),
             ("traceback", entry.traceback),
             ("caller", entry.caller),

@@ -130,11 +130,12 @@ class Tracer:
 class _RequestSpan:
     def __init__(self, span: trace.Span) -> None:
         self._span = span
+        self.trace_id = trace.format_trace_id(span.get_span_context().trace_id)
 
     def enter(self) -> None:
         """See IRequestSpan. A coroutine's context is its own, and ends with it."""
         attach(trace.set_span_in_context(self._span, Context()))
-        trace_id.set(trace.format_trace_id(self._span.get_span_context().trace_id))
+        trace_id.set(self.trace_id)
 
     def headers(self) -> Mapping[str, str]:
         """See IRequestSpan."""

@@ -134,6 +134,7 @@ def send_failure(request: Any, failure: Failure) -> None:
             method=method,
             path=request.text_path,
             request_id=request.id,
+            trace_id=_trace_id(request),
         )
         error = RegistryError()
     else:
@@ -167,6 +168,7 @@ def log_refusal(request: Any, error: RegistryError, cause: object = None) -> Non
         code=errors[0].code,
         reason="; ".join(reasons)[:_LONGEST_REASON],
         request_id=request.id,
+        trace_id=_trace_id(request),
     )
 
 
@@ -182,6 +184,11 @@ def _level(request: Any, error: RegistryError) -> Any:
     # 503 is for all, for a while: what brought it about has been logged.
     is_fault = error.status >= 500 and error.status != 503
     return LogLevel.warn if is_fault else LogLevel.info
+
+
+def _trace_id(request: Any) -> str | None:
+    """Return a request's trace: answers are given outside of what the span entered."""
+    return None if request.span is None else str(request.span.trace_id)
 
 
 def _shows_password(request: Any) -> bool:

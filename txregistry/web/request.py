@@ -147,7 +147,14 @@ class RegistryRequest(Request):
             if self.finished:
                 text = "{method} {path} failed after its answer"
                 method = self.method.decode("latin-1")
-                _log.failure(text, failure, method=method, path=self.text_path)
+                trace_id = None if self.span is None else self.span.trace_id
+                _log.failure(
+                    text,
+                    failure,
+                    method=method,
+                    path=self.text_path,
+                    trace_id=trace_id,
+                )
             else:
                 send_failure(self, failure)
                 self.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -37,7 +38,8 @@ class Queue:
         taken: Deferred[None] = Deferred()
         self._arrived.append((entries, taken))
         if len(self._arrived) == 1:
-            Deferred.fromCoroutine(self._write())
+            # For all of them, so what one request's lines say must not be on its own.
+            Context().run(Deferred.fromCoroutine, self._write())
         return taken
 
     async def work(self, work: Callable[[Ledger], _T]) -> _T:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, Logger
+from twisted.logger import ILogObserver, LogEvent, Logger, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -21,6 +21,7 @@ from tests.unit.web.case import RegistryCase, head, read_all
 from tests.unit.web.witness_case import SOURCE, AliceGate, Sink
 from txregistry.interfaces import IStorageDriver, ITracer, StorageError
 from txregistry.observe.entries import Entry, entry_of
+from txregistry.observe.formats import JSONFormat, TextFormat
 from txregistry.observe.tracing import Tracer
 from txregistry.oci.digest import Digest
 from txregistry.storage.memory import MemoryDriver
@@ -402,8 +403,21 @@ class LogTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(work()))
         log.info("without")
         within, without = observer.entries
-        self.assertEqual({"trace_id": TRACE_ID}, within.fields)
-        self.assertEqual({}, without.fields)
+        self.assertEqual(TRACE_ID, within.trace_id)
+        self.assertIsNone(without.trace_id)
+        self.assertIn(f" trace_id={TRACE_ID}", TextFormat({})(within))
+        self.assertNotIn("trace_id", TextFormat({})(without))
+
+    def test_refusal(self) -> None:
+        """The line that says why a request is refused has its trace's id, too."""
+        registry = MemoryRegistry(tracer=Spans().tracer)
+        with capturedLogs() as events:
+            registry.request("PUT", "/v2/a/manifests/b", dict(PARENT), b"nonsense")
+        found = {event["trace_id"] for event in events if "status" in event}
+        self.assertEqual({TRACE_ID}, found)
+        entries = [entry_of(event) for event in events]
+        self.assertIn(TRACE_ID, [entry.trace_id for entry in entries])
+        self.assertNotIn("trace_id", JSONFormat({})(entry_of({"trace_id": None})))
 
 
 class EventTests(TracingCase):

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.webhooks.doubles import entry
+from txregistry.current import request_id
 from txregistry.interfaces import StorageError
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger
 from txregistry.webhooks.queue import Queue
@@ -135,6 +136,20 @@ class AppendTests(QueueCase):
         self.successResultOf(first)
         for each in others:
             self.assertEqual("no", str(self.failureResultOf(each).value))
+
+    def test_nobodys(self) -> None:
+        """What comes of a write is none of the work for the request that began it."""
+        found: list[str | None] = []
+        token = request_id.set("a request")
+        first, second = self.append("a"), self.append("b")
+        request_id.reset(token)
+        for each in (first, second):
+            each.addCallback(lambda _: found.append(request_id.get()))
+        token = request_id.set("another")
+        self.thread.finish()
+        request_id.reset(token)
+        self.thread.finish()
+        self.assertEqual([None, None], found)
 
     def test_after_failure(self) -> None:
         """After a write that failed the next one is tried."""
