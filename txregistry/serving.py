@@ -194,7 +194,11 @@ class RegistryService(Service):
         if timer.active():
             timer.cancel()
         while self._running:
-            await self._running.pop().stop()
+            part = self._running.pop()
+            try:
+                await part.stop()
+            except Exception:  # the others shall have their turn
+                _log.failure("cannot stop {part}", part=type(part).__name__)
         _log.info("stopped")
 
 

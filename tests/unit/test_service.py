@@ -148,6 +148,22 @@ class Endpoint:
         return self.listening
 
 
+class StoppedPart:
+    """A part that notes when it is stopped."""
+
+    def __init__(self, name: str, stopped: list[str]) -> None:
+        """Take its name, and where to note."""
+        self._name = name
+        self._stopped = stopped
+
+    async def start(self) -> None:
+        """See Part."""
+
+    async def stop(self) -> None:
+        """See Part."""
+        self._stopped.append(self._name)
+
+
 class StopTests(SynchronousTestCase):
     """The end, and a start that comes to nothing."""
 
@@ -224,6 +240,37 @@ class StopTests(SynchronousTestCase):
         visitor.leave()
         self.successResultOf(stopping)
         self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_broken_part(self) -> None:
+        """A part that cannot be stopped keeps none of the others from it."""
+        stopped: list[str] = []
+
+        class Broken(StoppedPart):
+            """A part that cannot be stopped."""
+
+            async def stop(self) -> None:
+                """See Part."""
+                await super().stop()
+                raise OSError("no")
+
+        parts = [StoppedPart("first", stopped), Broken("second", stopped)]
+        service = RegistryService(
+            self.site,
+            [Listener(Endpoint(succeed(self.port)))],
+            lambda: succeed(self.resource),
+            self.reactor,
+            30.0,
+            "",
+            parts=parts,
+        )
+        service.privilegedStartService()
+        service.startService()
+        with capturedLogs() as events:
+            self.successResultOf(service.stopService())
+        self.flushLoggedErrors(OSError)
+        self.assertEqual(["second", "first"], stopped)
+        lines = [formatEvent(event) for event in events]
+        self.assertEqual(["cannot stop Broken", "stopped"], lines)
 
     def test_never_started(self) -> None:
         """A service that never started can be stopped."""
