@@ -29,9 +29,11 @@ from txregistry.observe.formats import (
 from txregistry.observe.outputs import (
     FileOutput,
     LoggerOutput,
+    NoOutput,
     Output,
     Rotation,
     StreamOutput,
+    resolved,
 )
 
 _log = Logger()
@@ -42,13 +44,16 @@ class Places:
     """Where logs go, unless the settings say otherwise.
 
     Attributes:
-        application: A stream, or a file's path, for the application log; None: it is
-            somebody else's, whatever the settings say.
+        application: A stream, or a file's path, for the application log; None: there
+            is none, as the process was started without a standard error.
         access: A stream for the access log; None: it goes where the other one goes.
+        is_ours: Whether the application log is ours to write; if not, it is somebody
+            else's, whatever the settings say.
     """
 
     application: IO[str] | str | None
     access: IO[str] | None = None
+    is_ours: bool = True
 
 
 @frozen
@@ -91,7 +96,7 @@ def open_logs(settings: Settings, places: Places) -> Logs:
     files = _Files(settings)
     application = _application_output(settings, places, files)
     outputs, observers = [application], []
-    if places.application is not None:
+    if places.is_ours:
         write, log = _format(settings, application), settings.log
         observers.append(
             ApplicationLog(application, write, log.level, log.reportcaller)
@@ -111,12 +116,14 @@ def open_logs(settings: Settings, places: Places) -> Logs:
 
 
 def _application_output(settings: Settings, places: Places, files: _Files) -> Output:
-    if places.application is None:
+    if not places.is_ours:
         return LoggerOutput()
     if settings.log.file:
         return files.open("log.file", settings.log.file)
     if isinstance(places.application, str):
         return files.open("", places.application)
+    if places.application is None:
+        return NoOutput()
     return StreamOutput(places.application, "the standard error")
 
 
@@ -129,15 +136,15 @@ class _Files:
 
     def open(self, key: str, path: str) -> Output:
         rotate = self._settings.log.rotate
-        path = os.path.abspath(path)
-        if path not in self._open:
-            try:
-                self._open[path] = FileOutput(path, Rotation(rotate.size, rotate.keep))
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                problem = f"{path} cannot be written: {reason}"
-                raise self._settings.error(key, problem) from None
-        return self._open[path]
+        try:
+            file = resolved(path)
+            if file not in self._open:
+                self._open[file] = FileOutput(path, Rotation(rotate.size, rotate.keep))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            problem = f"{os.path.abspath(path)} cannot be written: {reason}"
+            raise self._settings.error(key, problem) from None
+        return self._open[file]
 
 
 def _format(settings: Settings, output: Output) -> Format:

@@ -70,7 +70,7 @@ def _places(of_twistd: Mapping[str, Any]) -> Places:
     """Return where twistd would log; it has replaced no stream yet."""
     file = of_twistd.get("logfile")
     if of_twistd.get("syslog") or of_twistd.get("logger"):
-        return Places(None)
+        return Places(None, is_ours=False)
     if not of_twistd.get("nodaemon"):
         return Places(file or _LOG_FILE)
     return Places(sys.stderr if file in (None, "", "-") else file, sys.stdout)

@@ -151,12 +151,27 @@ class PlaceTests(LogsCase):
 
     def test_somebody_elses(self) -> None:
         """If the log is somebody else's, requests are events of Twisted's logger."""
-        logs = self.open("", Places(None))
+        logs = self.open("", Places(None, is_ours=False))
         self.assertEqual([], list(logs.observers))
         with capturedLogs() as events:
             self.log(logs)
         (line,) = [formatEvent(event) for event in events]
         self.assertTrue(line.startswith("192.0.2.7 - alice ["))
+
+    def test_no_streams(self) -> None:
+        """Without streams files are written, and what has none goes nowhere."""
+        logs = self.open("log: {file: FOLDER/a}", Places(None, None))
+        self.log(logs)
+        self.assertEqual(2, (self.folder / "a").read_text().count("\n"))
+        with capturedLogs() as events:
+            self.log(self.open("", Places(None, None)))
+        self.assertEqual([], events)
+
+    def test_linked(self) -> None:
+        """A file and a link to it are one file."""
+        (self.folder / "b").symlink_to("a")
+        logs = self.open("log: {file: FOLDER/b, accesslog: {file: FOLDER/a}}")
+        self.assertEqual(1, len(logs.outputs))
 
     def test_unwritable(self) -> None:
         """A file that cannot be written is named with its key, and why."""

@@ -20,6 +20,10 @@ _log = Logger()
 # the descriptor lets us know; if not, the kernel waits as long as it takes.
 _PATIENCE: Final = 1000
 
+# What is there is the kernel's, and not to be put aside.
+_DEVICES: Final = ("/dev/", "/proc/")
+_MOST_LINKS: Final = 40  # as many as Linux follows
+
 
 @frozen
 class Rotation:
@@ -59,7 +63,6 @@ class Output(ABC):
         try:
             with self._lock:
                 if self._torn:
-                    self._torn = False
                     data = b"\n" + data
                 rest = self._put(data)
                 while rest:
@@ -120,6 +123,15 @@ class StreamOutput(Output):
             return data
 
 
+class NoOutput(Output):
+    """Nowhere: the process was given no stream."""
+
+    name = "nowhere"
+
+    def _put(self, data: bytes) -> bytes:
+        return b""
+
+
 class LoggerOutput(Output):
     """Twisted's logger, and whoever observes it."""
 
@@ -140,21 +152,23 @@ class FileOutput(Output):
         """Open it.
 
         Args:
-            path: The file; it is made if it is missing.
+            path: The file; it is made if it is missing. If it is a symbolic link, it is
+                the file that this names now.
             rotation: When it is put aside; None: never.
 
         Raises:
             OSError: It cannot be opened.
         """
         super().__init__()
-        self.name = self._path = os.path.abspath(path)
+        self.name = os.path.abspath(path)
+        self._path = resolved(path)
         self._rotation = rotation or Rotation()
         self._limit = self._rotation.size
         self._mode = 0o666
         self._descriptor = self._open()
         status = os.fstat(self._descriptor)
         self._mode = status.st_mode & 0o666
-        if not S_ISREG(status.st_mode):
+        if not S_ISREG(status.st_mode) or self._path.startswith(_DEVICES):
             self._limit = 0
         self.is_terminal = os.isatty(self._descriptor)
 
@@ -210,3 +224,22 @@ class FileOutput(Output):
         with suppress(OSError):  # a pipe has no end
             os.lseek(descriptor, 0, os.SEEK_END)
         return descriptor
+
+
+def resolved(path: str) -> str:
+    """Return the path of the file that a path names, below /dev and /proc as it is.
+
+    Raises:
+        OSError: A link cannot be read.
+    """
+    path = os.path.abspath(path)
+    for _ in range(_MOST_LINKS):
+        if path.startswith(_DEVICES):
+            break
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder)
+        path = os.path.join(folder, name)
+        if path.startswith(_DEVICES) or not os.path.islink(path):
+            break
+        path = os.path.normpath(os.path.join(folder, os.readlink(path)))
+    return path

@@ -82,6 +82,16 @@ class OutputTests(SynchronousTestCase):
         output.write("whole\n")
         self.assertEqual(b"tor\nwhole\n", output.taken)
 
+    def test_torn_for_long(self) -> None:
+        """Also when lines between the two are lost."""
+        output = StutteringOutput()
+        output.room = 3
+        output.write("torn-apart\n")
+        output.write("lost\n")
+        output.room = 1000
+        output.write("whole\n")
+        self.assertEqual(b"tor\nwhole\n", output.taken)
+
 
 class StreamTests(SynchronousTestCase):
     """Streams."""
@@ -245,3 +255,34 @@ class FileTests(SynchronousTestCase):
         for _ in range(3):
             output.write("x\n")
         self.assertFalse(output.is_terminal)
+
+    def test_link(self) -> None:
+        """Of a link the file is put aside, and the link stays."""
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        (self.folder / "between").symlink_to("elsewhere/file")
+        self.path.symlink_to("between")
+        output = self.open(size=2, keep=1)
+        output.write("1\n")
+        output.write("2\n")
+        found = {path.name: path.read_text() for path in elsewhere.iterdir()}
+        self.assertEqual({"file": "2\n", "file.1": "1\n"}, found)
+        self.assertEqual("2\n", self.path.read_text())
+        self.assertTrue(self.path.is_symlink())
+
+    def test_endless_link(self) -> None:
+        """A link to itself is no file."""
+        self.path.symlink_to("log")
+        self.assertRaises(OSError, FileOutput, str(self.path))
+
+    def test_stream(self) -> None:
+        """A stream that the process was given is never put aside, by whatever name."""
+        given = self.folder / "given"
+        with given.open("w") as stream:
+            self.path.symlink_to(f"/proc/self/fd/{stream.fileno()}")
+            output = self.open(size=2, keep=1)
+            for number in range(3):
+                output.write(f"{number}\n")
+        self.assertEqual("0\n1\n2\n", given.read_text())
+        names = sorted(path.name for path in self.folder.iterdir())
+        self.assertEqual(["given", "log"], names)
