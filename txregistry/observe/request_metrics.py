@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
+from attrs import define, field
 from prometheus_client import Counter, Gauge, Histogram
 from zope.interface import implementer
 
@@ -36,11 +38,10 @@ class RequestMetrics:
     def __init__(self, metrics: Metrics) -> None:
         """Take the instruments."""
         self._metrics = metrics
-        self._ended: list[Exchange] = []
-        metrics.settling(self._settle)
         self._running: defaultdict[str, int] = defaultdict(int)
         self._gauges: dict[str, Gauge] = {}
-        self._kinds: dict[tuple[str, int, str], Callable[[Exchange], None]] = {}
+        self._kinds: dict[tuple[str, int, str], _Kind] = {}
+        metrics.settling(self._settle)
 
     def began(self, route: str, method: str) -> None:
         """See IRequestWatcher."""
@@ -48,9 +49,17 @@ class RequestMetrics:
 
     def ended(self, exchange: Exchange) -> None:
         """See IRequestWatcher."""
-        if exchange.route:
-            self._running[exchange.route] -= 1
-        self._ended.append(exchange)
+        route = exchange.route
+        if route:
+            self._running[route] -= 1
+        named = route, exchange.status, exchange.method
+        kind = self._kinds.get(named)
+        if kind is None:
+            named = route, exchange.status, _known(exchange.method)
+            kind = self._kinds.get(named)
+            if kind is None:
+                kind = self._kinds[named] = _Kind.make(self._metrics, *named)
+        kind.note(exchange)
 
     def _settle(self) -> None:
         for route, running in self._running.items():
@@ -58,43 +67,71 @@ class RequestMetrics:
             if gauge is None:
                 gauge = self._gauges[route] = self._metrics.in_flight.labels(route)
             gauge.set(running)
-        ended, self._ended = self._ended, []
-        for exchange in ended:
-            kind = exchange.route, exchange.status, _known(exchange.method)
-            note = self._kinds.get(kind)
-            if note is None:
-                note = self._kinds[kind] = self._noting(*kind)
-            note(exchange)
+        for kind in self._kinds.values():
+            kind.settle()
 
-    def _noting(
-        self, route: str, status: int, method: str
-    ) -> Callable[[Exchange], None]:
-        """Return what notes that a request of a kind has ended."""
-        metrics, handler, lower = self._metrics, route or _NO_ROUTE, method.lower()
-        observe_seconds = metrics.durations.labels(handler, lower).observe
-        observe_received = metrics.request_sizes.labels(handler).observe
-        observe_sent = metrics.response_sizes.labels(handler).observe
-        steps: list[Callable[[], None]] = [
-            metrics.requests.labels(handler, str(status), lower).inc
-        ]
+
+@define
+class _Kind:
+    """Requests for one endpoint, by one method, with one status.
+
+    Attributes:
+        seconds: Observes how long one took.
+        received: Observes how many bytes came.
+        sent: Observes how many bytes went.
+        counters: Count each.
+        logins: Counts those of somebody known; None: none is let in.
+        ended: Those that are to be counted: seconds, bytes that came, and that went.
+        known: How many of those were somebody's.
+    """
+
+    seconds: Callable[[float], None]
+    received: Callable[[float], None]
+    sent: Callable[[float], None]
+    counters: list[Counter]
+    logins: Counter | None
+    ended: list[tuple[float, int, int]] = field(factory=list)
+    known: int = 0
+
+    @classmethod
+    def make(cls, metrics: Metrics, route: str, status: int, method: str) -> _Kind:
+        """Look up what is to be counted."""
+        handler, lower = route or _NO_ROUTE, method.lower()
+        counters = [metrics.requests.labels(handler, str(status), lower)]
         outcome = _upload_outcome(route, status, method)
         if outcome is not None:
-            steps.append(metrics.uploads.labels(outcome).inc)
+            counters.append(metrics.uploads.labels(outcome))
         refusal = _REFUSALS.get(status)
         if refusal is not None:
-            steps.append(metrics.logins.labels(refusal).inc)
-        granted = None if refusal else metrics.logins.labels("granted").inc
+            counters.append(metrics.logins.labels(refusal))
+        return cls(
+            metrics.durations.labels(handler, lower).observe,
+            metrics.request_sizes.labels(handler).observe,
+            metrics.response_sizes.labels(handler).observe,
+            counters,
+            None if refusal else metrics.logins.labels("granted"),
+        )
 
-        def note(exchange: Exchange) -> None:
-            observe_seconds(exchange.seconds)
-            observe_received(exchange.received)
-            observe_sent(exchange.sent)
-            for step in steps:
-                step()
-            if granted is not None and exchange.user is not None:
-                granted()
+    def note(self, exchange: Exchange) -> None:
+        """Note a request that has ended."""
+        self.ended.append((exchange.seconds, exchange.received, exchange.sent))
+        if exchange.user is not None:
+            self.known += 1
 
-        return note
+    def settle(self) -> None:
+        """Count what was noted."""
+        if not self.ended:
+            return
+        ended, self.ended = self.ended, []
+        known, self.known = self.known, 0
+        for seconds, received, sent in ended:
+            self.seconds(seconds)
+            self.received(received)
+            self.sent(sent)
+        for counter in self.counters:
+            counter.inc(len(ended))
+        if self.logins is not None and known:
+            self.logins.inc(known)
 
 
 class ContentMetrics:
@@ -111,26 +148,13 @@ class ContentMetrics:
         self._metrics = metrics
         self._most = repositories
         self._known: set[str] = set()
-        self._counters: dict[tuple[str, str], Counter] = {}
-        self._done: list[Activity] = []
+        self._kinds: Tally[tuple[str, str]] = Tally()
+        self._repositories: Tally[tuple[str, str]] = Tally()
         metrics.settling(self._settle)
 
     def count(self, activity: Activity) -> None:
         """Count something that was done."""
-        self._done.append(activity)
-
-    def _settle(self) -> None:
-        done, self._done = self._done, []
-        for activity in done:
-            self._count(activity)
-
-    def _count(self, activity: Activity) -> None:
-        metrics = self._metrics
-        kind = _kind(activity), activity.action
-        counter = self._counters.get(kind)
-        if counter is None:
-            counter = self._counters[kind] = metrics.contents.labels(*kind)
-        counter.inc()
+        self._kinds[_kind(activity), activity.action] += 1
         if self._most:
             name = str(activity.repository)
             if name not in self._known:
@@ -138,7 +162,16 @@ class ContentMetrics:
                     self._known.add(name)
                 else:
                     name = _OTHERS
-            metrics.repositories.labels(name, activity.action).inc()
+            self._repositories[name, activity.action] += 1
+
+    def _settle(self) -> None:
+        for tally, counter in (
+            (self._kinds, self._metrics.contents),
+            (self._repositories, self._metrics.repositories),
+        ):
+            for labels, count in tally.items():
+                counter.labels(*labels).inc(count)
+            tally.clear()
 
 
 class StorageMetrics:
@@ -149,7 +182,8 @@ class StorageMetrics:
         self._metrics = metrics
         self._driver = driver
         self._timers: dict[str, Histogram] = {}
-        self._done: list[tuple[str, float | None, bool]] = []
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._failures: Tally[str] = Tally()
         metrics.settling(self._settle)
 
     def done(self, action: str, seconds: float | None, failed: bool) -> None:
@@ -160,22 +194,23 @@ class StorageMetrics:
             seconds: How long it took; None: that was not measured.
             failed: Whether it could not.
         """
-        self._done.append((action, seconds, failed))
+        if seconds is not None:
+            self._seconds[action].append(seconds)
+        if failed:
+            self._failures[action] += 1
 
     def _settle(self) -> None:
-        done, self._done = self._done, []
-        for each in done:
-            self._count(*each)
-
-    def _count(self, action: str, seconds: float | None, failed: bool) -> None:
-        if seconds is not None:
+        for action, all_seconds in self._seconds.items():
             timer = self._timers.get(action)
             if timer is None:
                 timer = self._metrics.storage.labels(self._driver, action)
                 self._timers[action] = timer
-            timer.observe(seconds)
-        if failed:
-            self._metrics.storage_errors.labels(self._driver, action).inc()
+            for seconds in all_seconds:
+                timer.observe(seconds)
+            all_seconds.clear()
+        for action, count in self._failures.items():
+            self._metrics.storage_errors.labels(self._driver, action).inc(count)
+        self._failures.clear()
 
 
 def _upload_outcome(route: str, status: int, method: str) -> str | None:
