@@ -210,6 +210,9 @@ def make_debug_listener(
         reactor: Listens, and gives time and threads.
         pages: What to show beside what the process is and does.
         site: Knows the requests that run.
+
+    Raises:
+        ConfigError: The metrics are to be where something else is.
     """
     address = settings.http.debug.place
     if address is None:
@@ -220,6 +223,9 @@ def make_debug_listener(
 
     process = ProcessPages(__version__, settings.effective, requests, reactor)
     all_pages = [*pages, process, ProfilePages(reactor)]
+    paths = [page.path for each in all_pages for page in each.pages()]
+    if paths.count(settings.http.debug.prometheus.path) > 1:
+        raise settings.error("http.debug.prometheus.path", "is another page's, too")
     endpoint = tcp_endpoint(reactor, address.host, address.port)
     return DebugListener(Listener(endpoint), make_debug_site(all_pages, reactor))
 

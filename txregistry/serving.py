@@ -208,6 +208,15 @@ def _stop_listening(port: IListeningPort) -> Deferred[Any]:
     )
 
 
+def spare_from_signals() -> None:
+    """Let SIGUSR1 and SIGHUP do nothing until ``stop_on_signals`` says what they do.
+
+    Both are sent to go on in new log files, and would end a process that is starting.
+    """
+    for number in (signal.SIGUSR1, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def stop_on_signals(reactor: Any, service: RegistryService) -> None:
     """Stop at the first SIGTERM or SIGINT, and at once at the second; reload at SIGHUP.
 

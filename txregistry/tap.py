@@ -15,7 +15,11 @@ from twisted.python import usage
 from txregistry.config import ConfigError, load
 from txregistry.logs import Places, open_logs
 from txregistry.service import make_service
-from txregistry.serving import RegistryService, stop_on_signals
+from txregistry.serving import (
+    RegistryService,
+    spare_from_signals,
+    stop_on_signals,
+)
 
 _log = Logger()
 
@@ -53,6 +57,7 @@ def makeService(options: Options) -> IService:
 
 
 def _make(path: str | None, reactor: Any, of_twistd: Mapping[str, Any]) -> IService:
+    spare_from_signals()
     try:
         settings = load(path, os.environ)
         logs = open_logs(settings, _places(of_twistd))

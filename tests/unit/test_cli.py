@@ -140,6 +140,12 @@ class ServeTests(CliCase):
         self.run_command("serve", "FILE")
         self.assertNotEqual(before, signal.getsignal(signal.SIGTERM))
 
+    def test_spared(self) -> None:
+        """While it starts, a signal to go on in new log files does not end it."""
+        self.run_command("serve", "FILE", text=GOOD + "nope: 1\n")
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            self.assertEqual(signal.SIG_IGN, signal.getsignal(number))
+
     def test_drained(self) -> None:
         """Before the process ends, what runs is waited for."""
         self.run_command("serve", "FILE")

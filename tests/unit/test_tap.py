@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import sys
 from io import StringIO
 from pathlib import Path
@@ -45,6 +46,8 @@ class TapTests(SynchronousTestCase):
             if not name.startswith("REGISTRY_")
         }
         self.patch(os, "environ", clean)
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.path = Path(self.mktemp())
 
     def options(self, text: str) -> Options:

@@ -21,7 +21,7 @@ from txregistry.cli.settings import config_option, fail, load_settings
 from txregistry.config import ConfigError, render
 from txregistry.logs import Places, open_logs
 from txregistry.service import make_service
-from txregistry.serving import stop_on_signals
+from txregistry.serving import spare_from_signals, stop_on_signals
 
 _log = Logger()
 
@@ -46,6 +46,7 @@ def serve(file: str | None) -> None:
     """
     from twisted.internet import reactor
 
+    spare_from_signals()
     settings = load_settings(file)
     try:
         logs = open_logs(settings, Places(sys.stderr, sys.stdout))

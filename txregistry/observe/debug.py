@@ -57,6 +57,20 @@ class Pages(Protocol):
         """Return them."""
 
 
+class DebugResource(KleinResource):
+    """Klein's resource, which would log a path that is not UTF-8 as a fault."""
+
+    def render(self, request: Any) -> Any:
+        """See IResource."""
+        try:
+            b"/".join([*request.prepath, *request.postpath]).decode("utf-8")
+        except UnicodeDecodeError:
+            request.setResponseCode(404)
+            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+            return b"404\n"
+        return super().render(request)
+
+
 class DebugSite(Site):
     """The factory of connections to the debug listener."""
 
@@ -77,7 +91,7 @@ def make_debug_site(parts: Sequence[Pages], reactor: Any) -> DebugSite:
     def answer_failure(request: Any, failure: Failure) -> None:
         _answer_failure(request, failure)
 
-    resource = KleinResource(app)
+    resource = DebugResource(app)
     return DebugSite(resource, reactor=reactor)
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from txregistry.interfaces import Exchange
+
+_USERINFO: Final = re.compile(rb"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+_SECRETS: Final = frozenset(
+    {
+        *(b"_state", b"token", b"access_token", b"refresh_token"),
+        *(b"password", b"secret", b"signature", b"sig"),
+    }
+)
 
 
 def exchange_of(request: Any) -> Exchange:
@@ -26,7 +34,7 @@ def exchange_of(request: Any) -> Exchange:
         method=request.method.decode("latin-1"),
         uri=_masked(request.uri).decode("latin-1"),
         protocol=request.clientproto.decode("latin-1"),
-        referer=referer[0].decode("latin-1") if referer else None,
+        referer=_masked(referer[0]).decode("latin-1") if referer else None,
         agent=agent[0].decode("latin-1") if agent else None,
         route=request.route,
         repository=parts.get("name"),
@@ -43,16 +51,19 @@ def _reference(parts: dict[str, str]) -> str | None:
 
 
 def _masked(uri: bytes) -> bytes:
-    """Return a target without what lets its reader go on with somebody's upload."""
+    """Return a target or a URL without what its reader could use.
+
+    That is the state of somebody's upload, and what people put into URLs although it
+    has no place there: names with passwords, tokens.
+    """
+    if not uri.startswith(b"/"):
+        uri = _USERINFO.sub(rb"\1***@", uri)
     if b"?" not in uri:
         return uri
     path, mark, query = uri.partition(b"?")
-    pieces = [
-        b"_state=***" if _name(piece) == b"_state" else piece
-        for piece in re.split(b"([&;])", query)
-    ]
-    return path + mark + b"".join(pieces)
+    return path + mark + b"".join(map(_shown, re.split(b"([&;])", query)))
 
 
-def _name(parameter: bytes) -> bytes:
-    return unquote_to_bytes(parameter.partition(b"=")[0])
+def _shown(parameter: bytes) -> bytes:
+    name = unquote_to_bytes(parameter.partition(b"=")[0])
+    return name + b"=***" if name.lower() in _SECRETS else parameter

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.service_case import ServiceCase
 from txregistry import __version__
+from txregistry.config import ConfigError
 from txregistry.observe.debug import Content, Page, make_debug_site
 from txregistry.observe.profiling import ProfilePages
 
@@ -63,6 +64,7 @@ class SiteTests(SynchronousTestCase):
         """What is no page, or asked for by another method, is not found."""
         self.assertEqual(404, self.ask("/none")[0])
         self.assertEqual(404, self.ask("/plain", "POST")[0])
+        self.assertEqual((404, "404\n"), self.ask("/%ff"))
 
     def test_broken(self) -> None:
         """A page that fails is logged, and shows nothing of it."""
@@ -163,6 +165,14 @@ class ServiceTests(ServiceCase):
         text = "http: {debug: {prometheus: {enabled: true}}}\n"
         visitor_text = self.ask_debug(text, "/metrics")
         self.assertIn("registry_build_info", visitor_text)
+
+    def test_same_path(self) -> None:
+        """Metrics at the path of another page are refused, with the key."""
+        prometheus = "prometheus: {enabled: true, path: /livez}"
+        error = self.assertRaises(
+            ConfigError, self.make, f"http: {{debug: {{{prometheus}}}}}\n"
+        )
+        self.assertIn("http.debug.prometheus.path: is another page's", str(error))
 
     def test_off(self) -> None:
         """Unless it is asked for there is none."""

@@ -191,6 +191,21 @@ class SecretTests(SiteCase):
         logged = [line.split(" ")[5] for line in self.lines()]
         self.assertEqual(list(targets.values()), logged)
 
+    def test_others(self) -> None:
+        """So is what people put into URLs although it has no place there."""
+        targets = {
+            "http://user:pass@a/v2/": "http://***@a/v2/",
+            "http://a/v2/@b": "http://a/v2/@b",
+            "/x?Token=abc&a=b": "/x?Token=***&a=b",
+            "/x?password=a%20b&sig=c": "/x?password=***&sig=***",
+        }
+        channel, _ = self.connect()
+        for target in targets:
+            lines = (f"GET {target} HTTP/1.1", "Host: a", f"Referer: {target}", "", "")
+            channel.dataReceived("\r\n".join(lines).encode())
+        logged = [(line.split(" ")[5], line.split('"')[3]) for line in self.lines()]
+        self.assertEqual([(shown, shown) for shown in targets.values()], logged)
+
 
 class SilentTests(SiteCase):
     """Without an access log."""
