@@ -10,7 +10,6 @@ from attrs import evolve
 
 from tests.real.case import RealTestCase
 from tests.real.commands import need
-from tests.real.daemons import Daemon
 from tests.real.deliveries import Deliveries, compare_findings
 from tests.real.differences import explain, load_known
 from tests.real.events import Told, compare_events
@@ -19,7 +18,6 @@ from tests.real.receivers import Event, Receiver, notifications, wait_until
 from tests.real.registries import Registry
 from tests.real.script import whole_script
 from tests.real.script_events import senders
-from tests.real.wire import is_serving
 
 
 class DifferenceTests(RealTestCase):
@@ -81,6 +79,5 @@ class FarRegistry(Registry):
         counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
         hour_east = struct.pack(">lbb", 3600, 0, 0)
         zone.write_bytes(b"TZif" + bytes(16) + counts + hour_east + b"TST\0")
-        self._daemon = Daemon(self._command(), self._log, {"TZ": f":{zone}"})
-        self._daemon.wait_until(lambda: is_serving(self.port))
-        return self
+        self._env = {"TZ": f":{zone}"}
+        return super().start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import shielded
@@ -187,11 +188,8 @@ class Manifests:
     def _pushed(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
     ) -> list[Activity]:
-        name = self._layout.name
-        known_as: Sequence[Tag | None] = tags or [None]
-        return [
-            manifest_activity("push", name, manifest, digest, tag) for tag in known_as
-        ]
+        pushed = manifest_activity("push", self._layout.name, manifest, digest)
+        return [evolve(pushed, tag=tag) for tag in tags] or [pushed]
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
         return await parse_manifest(self._in_thread, content, media_type)
