@@ -93,6 +93,10 @@ class StorageFull(StorageError):
     """There is no room for more (disk or quota)."""
 
 
+class ContentShrank(StorageError):
+    """The content ended before the length that was promised for it."""
+
+
 class IStorageDriver(Interface):
     """A tree of files somewhere.
 

@@ -51,6 +51,7 @@ from txregistry.web.site import RegistrySite
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_connection import TLSEndpoint
 from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
+from txregistry.web.transport import DirectEndpoint
 from txregistry.web.urls import Urls
 from txregistry.web.witness import SilentWitness, Witness
 
@@ -253,7 +254,8 @@ def _listeners(
 def _listener(
     place: Place, reactor: Any, contexts: ReloadingContextFactory | None
 ) -> Listener:
-    endpoint, kind = _endpoint(place, reactor), kind_of(place.endpoint)
+    endpoint = DirectEndpoint(_endpoint(place, reactor))
+    kind = kind_of(place.endpoint)
     was_opened = kind == "systemd"
     if kind in ("ssl", "tls"):
         if place.tls:

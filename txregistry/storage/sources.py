@@ -11,14 +11,10 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from txregistry.interfaces import StorageError
+from txregistry.interfaces import ContentShrank
 
 CHUNK_SIZE: Final = 128 * 1024  # bytes; the most that a source holds at a time
 CHUNKS_A_TURN: Final = 8  # then the reactor has a turn, however fast the sink is
-
-
-class ContentShrank(StorageError):
-    """The content ended before the length that was promised for it."""
 
 
 @implementer(IBodyProducer)

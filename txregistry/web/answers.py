@@ -13,7 +13,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.iweb import IBodyProducer
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from txregistry.interfaces import PathError, StorageError, StorageFull
+from txregistry.interfaces import IFileRange, PathError, StorageError, StorageFull
 from txregistry.oci.errors import (
     JSON,
     BadRequest,
@@ -106,7 +106,10 @@ async def send_body(
         headers: Further headers.
     """
     begin(request, status, {**headers, "Content-Length": str(source.length)})
-    await pump(source, request)
+    if IFileRange.providedBy(source) and request.can_send_files:
+        await request.send_file(source)
+    else:
+        await pump(source, request)
 
 
 def begin(request: Any, status: int, headers: Mapping[str, str]) -> None:

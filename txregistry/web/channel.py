@@ -268,6 +268,17 @@ class RegistryChannel(HTTPChannel):
                 self.persistent = False
         return bool(self.persistent)
 
+    async def send_file(self, descriptor: int, offset: int, length: int) -> None:
+        """Send a range of a file; see ``txregistry.web.transport``.
+
+        A client that takes nothing of it for the idle timeout is cut off.
+        """
+        self._watch_answer()
+        try:
+            await self.transport.send_file(descriptor, offset, length)
+        finally:
+            self._unwatch_answer()
+
     def requestDone(self, request: Any) -> None:
         """Go on to the next request, once this one's body is complete too."""
         if request.body.complete:
@@ -326,9 +337,7 @@ class RegistryChannel(HTTPChannel):
 
     def resumeProducing(self) -> None:
         """See IPushProducer."""
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        self._unwatch_answer()
         super().resumeProducing()
         if self._held and not self._waitingForTransport:
             self._go_on()
@@ -338,6 +347,11 @@ class RegistryChannel(HTTPChannel):
             self._stall = self.callLater(
                 self._limits.idle_timeout, self._check_answer, _unsent(self.transport)
             )
+
+    def _unwatch_answer(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _check_answer(self, before: int) -> None:
         self._stall = None
@@ -437,6 +451,7 @@ def _unsent(transport: Any) -> int:
     if not hasattr(transport, "dataBuffer"):
         return 0  # not on a socket
     waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    waiting += getattr(transport, "file_left", 0)
     try:
         queued = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     except (OSError, ValueError):

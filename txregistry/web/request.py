@@ -82,6 +82,7 @@ class RegistryRequest(Request):
 
     _dispatched = False
     _silenced = False
+    _file_bytes_before: int | None = None
 
     def __init__(self, channel: Any, queued: object = False) -> None:
         """See Request."""
@@ -221,6 +222,34 @@ class RegistryRequest(Request):
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         super().write(data)
 
+    @property
+    def can_send_files(self) -> bool:
+        """Whether the connection takes files as they are."""
+        return hasattr(self.channel.transport, "send_file")
+
+    async def send_file(self, source: Any) -> None:
+        """Write the answer's body, or its only part, from a file.
+
+        Args:
+            source: Provides IFileRange; it is stopped in the end.
+        """
+        self._file_bytes_before = self.channel.transport.file_bytes
+        try:
+            self.write(b"")  # the headers
+            if not self._silenced and not self._disconnected:
+                await self.channel.send_file(
+                    source.descriptor, source.offset, source.length
+                )
+        finally:
+            self._count_file()
+            source.stopProducing()
+
+    def _count_file(self) -> None:
+        """Count what was sent of a file, once."""
+        before, self._file_bytes_before = self._file_bytes_before, None
+        if before is not None:
+            self.sentLength += self.channel.transport.file_bytes - before
+
     def unregisterProducer(self) -> None:
         """See IConsumer. A client that went away has taken the connection along."""
         if self.channel is not None:
@@ -251,6 +280,7 @@ class RegistryRequest(Request):
 
     def connectionLost(self, reason: Failure) -> None:
         """See Request. What was not answered to its end goes to the log, too."""
+        self._count_file()
         if self._dispatched and not self.finished:
             if not (self._silenced and self.startedWriting):
                 self.code = CLIENT_LEFT

@@ -12,10 +12,10 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from txregistry.interfaces import ContentShrank
 from txregistry.storage.sources import (
     CHUNK_SIZE,
     CHUNKS_A_TURN,
-    ContentShrank,
     RangeSource,
 )
 from txregistry.testing.streams import Breaking, Pattern, SinkBroke

@@ -1,0 +1,316 @@
+"""Transport: a connection on a socket that writes at once and sends files.
+
+Twisted's own queues what is written until the reactor comes round to it, and takes a
+file only as bytes. This one
+
+- gives the kernel a write there and then, if nothing waits before it: an answer leaves
+  before the reactor looks at the next connection, which is half of what a small answer
+  costs;
+- sends a range of an open file with ``sendfile``, so that no byte of it passes through
+  this process. What the page cache does not hold is read in another thread first,
+  because ``sendfile`` would wait for the disk, and the reactor with it.
+
+``direct`` has a port make such connections.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from functools import partial
+from typing import Any, Final
+
+from attrs import define
+from twisted.internet import tcp, unix
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.main import CONNECTION_LOST
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txregistry.interfaces import ContentShrank, StorageError
+from txregistry.threads import in_threads_of
+
+# Bytes that one connection may send in a turn of the reactor: some 0.15 ms.
+TURN: Final = 1024 * 1024
+
+# Bytes that are brought into the page cache at a time.
+AHEAD: Final = 4 * 1024 * 1024
+_PIECE: Final = 256 * 1024
+
+# If more bytes than that wait to be sent, the kernel will not take any now.
+_LITTLE: Final = 16 * 1024
+
+# What says something of the connection, and not of the file.
+_CONNECTION_GONE: Final = (
+    errno.EPIPE,
+    errno.ECONNRESET,
+    errno.ECONNABORTED,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+)
+
+# What a file system answers that cannot say whether it would have to wait.
+_CANNOT_SAY: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+@define(eq=False)
+class _Range:
+    """What is left of a range of a file that is being sent.
+
+    Attributes:
+        descriptor: The open file.
+        offset: The next byte.
+        left: How many bytes.
+        finished: Fires when there are none.
+        warm: Up to here it was brought into the page cache.
+    """
+
+    descriptor: int
+    offset: int
+    left: int
+    finished: Deferred[None]
+    warm: int = 0
+
+
+class DirectMixin:
+    """What the two kinds of connections have in common; see the module.
+
+    Attributes:
+        file_bytes: How many bytes of files it has sent.
+    """
+
+    file_bytes = 0
+
+    # Twisted's, which the classes below inherit.
+    reactor: Any
+    socket: Any
+    fileno: Any
+    connected: Any
+    dataBuffer: Any  # noqa: N815
+    offset: Any
+    _aborting: Any
+    _tempDataBuffer: Any  # noqa: N815
+    _tempDataLen: Any  # noqa: N815
+    _writeDisconnected: Any  # noqa: N815
+    _writeDisconnecting: Any  # noqa: N815
+    disconnecting: Any
+
+    _range: _Range | None = None
+    _behind: bytes = b""
+
+    @property
+    def file_left(self) -> int:
+        """How many bytes of a file are yet to be sent."""
+        return 0 if self._range is None else self._range.left
+
+    def send_file(self, descriptor: int, offset: int, length: int) -> Deferred[None]:
+        """Send a range of a file behind all that was written.
+
+        Args:
+            descriptor: An open file; it is the caller's to close, afterwards.
+            offset: The first byte.
+            length: How many bytes.
+
+        Returns:
+            A Deferred that fires when the kernel has taken all of it. Fails with
+            ``ConnectionDone`` or ``ConnectionLost`` when the client goes away, with
+            ``ContentShrank`` when the file has fewer bytes, with ``StorageError``
+            when it cannot be read; then the connection cannot be used any more.
+            Cancelling it sends no more.
+
+        Raises:
+            RuntimeError: Another file is being sent.
+        """
+        if self._range is not None:
+            raise RuntimeError("one file at a time")
+        if not self.connected or self._writeDisconnected:
+            return fail(ConnectionDone())
+        finished: Deferred[None] = Deferred(lambda _: self._end_range(CancelledError()))
+        self._range = _Range(descriptor, offset, length, finished)
+        self.startWriting()  # type: ignore[attr-defined]
+        return finished
+
+    def write(self, data: bytes) -> None:
+        """See ITransport."""
+        if self._range is not None:
+            self._behind += data
+        elif not self._send_now(data):
+            super().write(data)  # type: ignore[misc]
+
+    def doWrite(self) -> Any:
+        """See IWriteDescriptor."""
+        if self._range is None:
+            return super().doWrite()  # type: ignore[misc]
+        if self._tempDataLen or len(self.dataBuffer) > self.offset:
+            problem = self._flush()
+            if problem is not None or self.dataBuffer:
+                return problem
+        return self._send_range(self._range)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See IReadDescriptor."""
+        super().connectionLost(reason)  # type: ignore[misc]
+        if self._range is not None:
+            self._end_range(reason)
+
+    def _send_now(self, data: bytes) -> bool:
+        """Give bytes to the kernel, if none wait that it would not take.
+
+        Returns:
+            Whether it has taken all of them; if not, nothing has changed.
+        """
+        waiting = self._tempDataBuffer
+        if self.dataBuffer or self._tempDataLen > _LITTLE or self._is_ending():
+            return False
+        pieces = [*waiting, data]
+        try:
+            sent = self.socket.sendmsg(pieces)
+        except OSError:
+            return False  # if it is gone, the reactor will find out, and tell
+        left = self._tempDataLen + len(data) - sent
+        if waiting:
+            waiting.clear()
+            self._tempDataLen = 0
+            self.stopWriting()  # type: ignore[attr-defined]
+        if left:
+            super().write(b"".join(pieces)[sent:])  # type: ignore[misc]
+        return True
+
+    def _is_ending(self) -> bool:
+        over = not self.connected or self.disconnecting
+        return bool(over or self._writeDisconnecting or self._writeDisconnected)
+
+    def _flush(self) -> Any:
+        """Send what was written before the file; return what went wrong, if anything.
+
+        ``dataBuffer`` has what is left.
+        """
+        before = memoryview(self.dataBuffer)[self.offset :]
+        data = b"".join([before, *self._tempDataBuffer])
+        self._tempDataBuffer.clear()
+        self._tempDataLen = 0
+        sent = self.writeSomeData(data)  # type: ignore[attr-defined]
+        if isinstance(sent, Exception):
+            return sent
+        self.dataBuffer, self.offset = (data, sent) if sent < len(data) else (b"", 0)
+        return None
+
+    def _send_range(self, part: _Range) -> Any:
+        size = min(part.left, TURN)
+        if size and part.warm < part.offset + size and _is_cold(part, size):
+            self._warm(part)
+            return None
+        try:
+            sent = 0
+            if size:
+                sent = os.sendfile(self.fileno(), part.descriptor, part.offset, size)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _CONNECTION_GONE:
+                return CONNECTION_LOST
+            self._end_range(StorageError(f"cannot send a file: {error.strerror}"))
+            return None
+        part.offset += sent
+        part.left -= sent
+        self.file_bytes += sent
+        if sent == 0 and part.left:
+            self._end_range(ContentShrank(f"{part.left} bytes are missing"))
+        elif part.left == 0:
+            self._end_range(None)
+            if self._range is None and self.connected and not self._aborting:
+                # Nothing waits, or what was written behind: Twisted's does the rest.
+                return super().doWrite()  # type: ignore[misc]
+        return None
+
+    def _end_range(self, problem: Any) -> None:
+        part, self._range = self._range, None
+        if part is None:
+            return
+        behind, self._behind = self._behind, b""
+        if problem is None:
+            if behind:
+                self.write(behind)
+            part.finished.callback(None)
+        elif not part.finished.called:
+            part.finished.errback(problem)
+
+    def _warm(self, part: _Range) -> None:
+        """Have the next bytes brought into the page cache, and go on then."""
+        self.stopWriting()  # type: ignore[attr-defined]
+        end = part.offset + min(part.left, AHEAD)
+        # Of its own, because the caller may close the other one meanwhile.
+        read = partial(_read_through, os.dup(part.descriptor), part.offset, end)
+
+        def go_on(_: object) -> None:
+            part.warm = end
+            if self._range is part and self.connected:
+                self.startWriting()  # type: ignore[attr-defined]
+
+        in_threads_of(self.reactor)(read).addBoth(go_on)
+
+
+class DirectServer(DirectMixin, tcp.Server):
+    """A client's connection over TCP."""
+
+
+class DirectUnixServer(DirectMixin, unix.Server):
+    """A client's connection over a Unix socket."""
+
+
+@implementer(IStreamServerEndpoint)
+class DirectEndpoint:
+    """An endpoint whose connections, if they are Twisted's own, are such ones."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
+        """Take the endpoint that listens."""
+        self._endpoint = endpoint
+
+    def listen(
+        self,
+        protocolFactory: IProtocolFactory,  # noqa: N803 - Twisted's
+    ) -> Deferred[IListeningPort]:
+        """See IStreamServerEndpoint."""
+        return self._endpoint.listen(protocolFactory).addCallback(direct)
+
+
+def direct(port: IListeningPort) -> IListeningPort:
+    """Have a port make connections of ours, if it would make Twisted's own."""
+    kinds: dict[Any, Any] = {tcp.Server: DirectServer, unix.Server: DirectUnixServer}
+    made = getattr(port, "transport", None)
+    if made in kinds:
+        port.transport = kinds[made]  # type: ignore[attr-defined]
+    return port
+
+
+def _is_cold(part: _Range, size: int) -> bool:
+    """Say whether the next bytes would have to be waited for."""
+    probe = bytearray(1)
+    try:
+        for position in (part.offset, part.offset + size - 1):
+            os.preadv(part.descriptor, [probe], position, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _CANNOT_SAY:
+            return False  # sending will fail, too, and tell
+    return False
+
+
+def _read_through(descriptor: int, begin: int, end: int) -> None:
+    """Read a range of a file, for nothing but that the kernel has it, and close it."""
+    room = bytearray(_PIECE)
+    try:
+        while begin < end and (size := os.preadv(descriptor, [room], begin)):
+            begin += size
+    finally:
+        os.close(descriptor)
