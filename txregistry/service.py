@@ -119,6 +119,8 @@ def make_service(
     async def open_routes() -> KleinResource:
         routes = await _routes(settings, driver, reactor, urls)
         all_routes = [*routes, *admitted.routes]
+        if site.fast is not None:
+            site.fast.open(admitted.gate, witness, health.is_failing)
         return make_resource(all_routes, frame, admitted.gate, witness)
 
     pages = [*observing.pages, HealthPages(health)]

@@ -22,6 +22,8 @@ from txregistry.storage.settling import Settled
 
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
 
+_SPACE: Final = 8  # bytes of white space, or of what makes it another content
+
 ATTEMPTS: Final = 20  # at what somebody else's deletions can spoil
 
 # The Go registry (3.1) leaves such files when it is killed; a tag may be named so too,
@@ -244,6 +246,29 @@ def open_to_read(place: str) -> tuple[int, int]:
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def has_content(place: bytes, content: bytes) -> bool:
+    """Say whether there is a file with a content, white space around it aside."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return os.read(descriptor, len(content) + _SPACE).strip() == content
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def has_size(place: bytes, size: int) -> bool:
+    """Say whether there is a regular file of a size in bytes."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return False
+    return status.st_size == size and stat.S_ISREG(status.st_mode)
 
 
 def read_all(descriptor: int, size: int) -> bytes:

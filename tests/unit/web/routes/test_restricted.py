@@ -41,6 +41,11 @@ class Guard:
             raise Denied
         return self
 
+    def recall(
+        self, authorization: str | None, address: str, accesses: Sequence[Access]
+    ) -> None:
+        """See Admission: it does not remember."""
+
     def may(self, *accesses: Access) -> bool:
         """See Caller."""
         return all(
