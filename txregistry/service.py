@@ -17,6 +17,7 @@ from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.logs import Logs
 from txregistry.notifying import make_notifications, make_witness
+from txregistry.observe.cache_metrics import LOGINS
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
     make_debug_listener,
@@ -102,6 +103,8 @@ def make_service(
     driver = observing.driver(own_driver, reactor)
     health = make_health(settings, driver, reactor)
     observing.add_health(lambda: health.failures)
+    if admitted.logins is not None:
+        observing.add_caches({LOGINS: admitted.logins})
     frame = _frame(settings, health)
     witness: Witness = SilentWitness()
     if notifications is not None:

@@ -46,6 +46,10 @@ class Metrics:
         logins: Requests by what came of asking who sends them.
         storage: Seconds that the storage driver took, by driver and action.
         storage_errors: What the storage driver could not do, by driver and action.
+        cached: Lookups in caches, by cache and outcome.
+        store_cached: Lookups in what is kept of the store, by the Go registry's types.
+        store_cache_requests: The same, all of them, as version 3 of it counts.
+        store_cache_hits: Those that were hits.
         lag: Seconds by which the reactor was late.
     """
 
@@ -136,6 +140,28 @@ class Metrics:
             "registry_storage_errors_total",
             "What the storage driver could not do, but for what is not there.",
             ["driver", "action"],
+            registry=registry,
+        )
+        self.cached = Counter(
+            "registry_cache_lookups_total",
+            "Lookups in caches of this process, by what came of them.",
+            ["cache", "outcome"],
+            registry=registry,
+        )
+        self.store_cached = Counter(
+            "registry_storage_cache_total",
+            "Lookups in what is kept of the store: requests, hits and misses.",
+            ["type"],
+            registry=registry,
+        )
+        self.store_cache_requests = Counter(
+            "registry_storage_cache_requests_total",
+            "Lookups in what is kept of the store.",
+            registry=registry,
+        )
+        self.store_cache_hits = Counter(
+            "registry_storage_cache_hits_total",
+            "Lookups in what is kept of the store that were hits.",
             registry=registry,
         )
         self.lag = Histogram(

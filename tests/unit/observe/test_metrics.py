@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.interfaces import Exchange, Hit, IRequestWatcher
+from txregistry.lookups import Lookups
+from txregistry.observe.cache_metrics import CONTENT, LOGINS, CacheMetrics
 from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
 from txregistry.observe.metrics import Metrics, MetricsPages
@@ -276,6 +278,32 @@ class ContentTests(MetricsCase):
         tell = CountingWitness(Listening(), count).of(None)
         self.successResultOf(tell([activity]))
         self.assertEqual([activity], told)
+
+
+class CacheTests(MetricsCase):
+    """Caches."""
+
+    def test_lookups(self) -> None:
+        """Hits and misses are counted, once."""
+        lookups = Lookups(hits=3, misses=1)
+        CacheMetrics(self.metrics, {LOGINS: lookups})
+        name = "registry_cache_lookups_total"
+        for _ in range(2):
+            self.assertEqual(3.0, self.value(name, cache="logins", outcome="hit"))
+            self.assertEqual(1.0, self.value(name, cache="logins", outcome="miss"))
+        lookups.hits += 2
+        self.assertEqual(5.0, self.value(name, cache="logins", outcome="hit"))
+        self.assertIsNone(self.value("registry_storage_cache_total", type="Hit"))
+
+    def test_go_names(self) -> None:
+        """What is kept of the store counts by the names of both Go registries, too."""
+        CacheMetrics(self.metrics, {CONTENT: Lookups(hits=3, misses=1)})
+        name = "registry_storage_cache"
+        self.assertEqual(4.0, self.value(f"{name}_total", type="Request"))
+        self.assertEqual(3.0, self.value(f"{name}_total", type="Hit"))
+        self.assertEqual(1.0, self.value(f"{name}_total", type="Miss"))
+        self.assertEqual(4.0, self.value(f"{name}_requests_total"))
+        self.assertEqual(3.0, self.value(f"{name}_hits_total"))
 
 
 class StorageTests(MetricsCase):
