@@ -450,7 +450,7 @@ class PageTests(MetricsCase):
         shown: Any = page.show({})
         content = self.successResultOf(Deferred.fromCoroutine(shown))
         self.assertEqual("/m", page.path)
-        self.assertTrue(content.media_type.startswith("text/plain; version="))
+        self.assertEqual("text/plain; version=0.0.4; charset=utf-8", content.media_type)
         self.assertIn(b"# TYPE registry_http_requests_total counter", content.body)
 
     def test_no_created(self) -> None:
