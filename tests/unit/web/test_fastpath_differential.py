@@ -249,7 +249,7 @@ class DifferentialTests(SynchronousTestCase):
             self.assertEqual(theirs, ours, f"seed {seed}, step {number}: {step}")
         self.flushLoggedErrors()
         assert pair.fast.registry.fast is not None
-        return pair.fast.registry.fast.hits
+        return pair.fast.registry.fast.lookups.hits
 
     def differ(self, seeds: Sequence[int], guarded: bool) -> None:
         """Draw scripts for registries in memory."""
