@@ -94,7 +94,8 @@ class Blobs:
     def stays(self, blob: Blob) -> Callable[[], bool] | None:
         """Return what says whether a blob is still there; see ``stays``."""
         link = self._layout.layer_link(blob.digest)
-        return stays(self._driver, blob.path, blob.size, link, blob.digest)
+        data = (blob.path, blob.size)
+        return stays(self._driver, link, blob.digest, data=data)
 
     async def link(self, digest: Digest) -> None:
         """Make a blob whose content is in the store part of the repository."""
