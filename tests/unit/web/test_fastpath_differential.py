@@ -68,6 +68,13 @@ SCRIPTS: Final = int(os.environ.get("TXREGISTRY_TEST_SCRIPTS", "10"))
 
 METHODS: Final = ["GET", "HEAD", "get", "OPTIONS", "DELETE", "PUT", "POST"]
 VERSIONS: Final = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "http/1.1"]
+COMMON: Final = [
+    b"User-Agent: docker/27.0",
+    b"Referer: http://me:secret@example.org/?token=secret",
+    b"X-Request-Id: given-1",
+    b"Accept-Encoding: gzip",
+    b"Connection: Keep-Alive",
+]
 ODDITIES: Final = [
     b"Accept: text/plain",
     b"Accept: */*",
@@ -141,6 +148,8 @@ def asked(draw: Random, targets: int) -> tuple[int, bytes, bytes]:
     login = draw.choice([None, ALICE, ALICE, ALICE, ALICE, draw.choice(LOGINS)])
     if login is not None:
         lines.append(f"Authorization: {login}".encode())
+    if draw.random() < 0.4:
+        lines.insert(draw.randint(0, len(lines)), draw.choice(COMMON))
     for _ in range(draw.choice([0, 0, 0, 0, 1, 2])):
         lines.insert(draw.randint(0, len(lines)), draw.choice(ODDITIES))
     if draw.random() < 0.03:
