@@ -15,10 +15,12 @@ from tests.unit.auth.signing import TokenTestCase, certificate
 from tests.unit.auth.test_passwords import HASH, PASSWORD, USER, WRONG, CheckerCase
 from tests.unit.auth.test_tokens import ALICE, KEY, token
 from txregistry.auth.basic import BasicAuthenticator
-from txregistry.auth.credentials import BearerToken
+from txregistry.auth.certificate_users import CertificateAuthenticator
+from txregistry.auth.credentials import BearerToken, ClientCertificate
 from txregistry.auth.keys import TrustedKeys
 from txregistry.auth.policy import UsersPolicy
 from txregistry.auth.remembering import IQuickChecker, Remembered, RememberingChecker
+from txregistry.auth.silly import SillyAuthenticator
 from txregistry.auth.throttle import ThrottledAuthenticator
 from txregistry.auth.tokens import TokenAuthenticator
 from txregistry.auth.verifying import Verifying
@@ -140,6 +142,25 @@ class ThrottleTests(SynchronousTestCase):
         """Around one that does not remember, nobody is remembered."""
         throttle = ThrottledAuthenticator(ScriptedAuthenticator(), Clock())
         self.assertRaises(NotRemembered, throttle.recall, RIGHT, ADDRESS)
+
+
+class OthersTests(SynchronousTestCase):
+    """Those that look nothing up."""
+
+    def test_certificates(self) -> None:
+        """A certificate says who it is; what else there is, is another one's."""
+        users = CertificateAuthenticator()
+        verifyObject(IQuickAuthenticator, users)
+        shown = ClientCertificate("alice", "CN=alice", "00")
+        self.assertEqual(Identity("alice", "certificate"), users.recall(shown, ADDRESS))
+        self.assertIsNone(users.recall(RIGHT, ADDRESS))
+
+    def test_silly(self) -> None:
+        """The silly way knows everybody at once."""
+        silly = SillyAuthenticator("realm", "service")
+        verifyObject(IQuickAuthenticator, silly)
+        self.assertEqual("silly", silly.recall(RIGHT, ADDRESS).name)
+        self.assertEqual(Identity(), silly.recall(Anonymous(), ADDRESS))
 
 
 class TokenTests(TokenTestCase):
