@@ -41,7 +41,7 @@ from txregistry.interfaces import (
 )
 from txregistry.storage.disk import (
     Disk,
-    has_content,
+    SameContent,
     has_size,
     open_to_read,
     read_all,
@@ -192,7 +192,7 @@ class FilesystemDriver:
     def same(self, path: str, content: bytes) -> Callable[[], bool]:
         """See IQuickLook."""
         require_path(path, NAME)
-        return partial(has_content, os.fsencode(self._disk.place(path)), content)
+        return SameContent(os.fsencode(self._disk.place(path)), content)
 
     def there(self, path: str, size: int) -> Callable[[], bool]:
         """See IQuickLook."""
