@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from txregistry.storage.paths import ROOT, is_segment
 from txregistry.storage.settling import Settled
+from txregistry.streams import Piece
 
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
 
@@ -325,6 +326,13 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
     while written < len(content):
         content = memoryview(content)[written:]
         written = os.write(descriptor, content)
+
+
+def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
+    """Write pieces one behind the other, at the most 1024 of them."""
+    written = os.writev(descriptor, pieces)
+    if written < sum(map(len, pieces)):
+        write_all(descriptor, memoryview(b"".join(pieces))[written:])
 
 
 def _is_shown(entry: os.DirEntry[str]) -> bool:
