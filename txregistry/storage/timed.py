@@ -72,6 +72,18 @@ class TimedDriver:
         """See IStorageDriver."""
         return self._timed("List", self._driver.list_children, path, after, limit)
 
+    def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> Deferred[list[str]]:
+        """See IStorageDriver."""
+        action, call = "Walk" if deep else "List", self._driver.list_holders
+        return self._timed(action, call, path, held, after, limit, deep)
+
     def move(self, source: str, destination: str) -> Deferred[None]:
         """See IStorageDriver."""
         return self._timed("Move", self._driver.move, source, destination)
