@@ -20,6 +20,8 @@ from txregistry.storage.searching import Search
 MOST: Final = 100_000  # names that are kept, of all folders; some 10 MB
 LONGEST: Final = 300.0  # seconds for which anything is believed at the most
 FEW: Final = 64  # so many files are looked for without a thread
+MANY: Final = 1000  # what a search has found is kept if it has seen so many folders
+_SEARCHES: Final = 2  # of those, so many are kept
 
 # A folder that has changed just now may change again, and look the same: the clock of
 # a file system has ticks, of up to two seconds.
@@ -78,6 +80,39 @@ class _Folder:
         return 1 + len(self.names)
 
 
+@frozen
+class _Searched:
+    """What a search has seen, and found.
+
+    Attributes:
+        until: For how long it is believed, in seconds since the epoch.
+        folders: Where it has been, and what was there.
+        found: What it has found.
+    """
+
+    until: float
+    folders: list[tuple[str, _Mark]]
+    found: list[str]
+
+    def holds(self, now: float) -> bool:
+        """Say whether it would see and find the same again."""
+        if not 0 < self.until - now <= LONGEST:
+            return False
+        look = os.stat
+        try:
+            for place, (number, modified, changed) in self.folders:
+                status = look(place)
+                if (
+                    status.st_mtime_ns != modified
+                    or status.st_ctime_ns != changed
+                    or status.st_ino != number
+                ):
+                    return False
+        except OSError:
+            return False
+        return True
+
+
 class Listings:
     """Lists folders, and keeps what they held; any thread may ask."""
 
@@ -98,6 +133,7 @@ class Listings:
         self._most = most
         self._kept = 0
         self._folders: dict[str, _Folder] = {}  # in the order they were listed
+        self._searches: dict[tuple[object, ...], _Searched] = {}
         self._lock = Lock()
 
     def holders_at_hand(
@@ -142,16 +178,35 @@ class Listings:
         Raises:
             OSError: The place is no folder.
         """
+        asked = place, held, after, limit
+        before = self._searches.get(asked)
+        if before is not None and before.holds(self._clock()):
+            return before.found.copy()
+        seen: list[tuple[str, _Mark]] = []
+        until = self._clock() + LONGEST
         search = Search(held, after, limit)
-        while (folder := search.next()) is not None:
+        while (name := search.next()) is not None:
+            path = f"{place}/{name}" if name else place
             try:
-                names = self._folder(f"{place}/{folder}" if folder else place).names
+                folder = self._folder(path)
             except (FileNotFoundError, NotADirectoryError):
-                if not folder:
+                if not name:
                     raise
-                names = []  # a file, or gone meanwhile
-            search.listed(folder, names)
+                search.listed(name, ())  # a file, or gone meanwhile
+                continue
+            seen.append((path, folder.mark))
+            until = min(until, folder.until)
+            search.listed(name, folder.names)
+        if len(seen) >= MANY:
+            self._keep_search(asked, _Searched(until, seen, search.found.copy()))
         return search.found
+
+    def _keep_search(self, asked: tuple[object, ...], searched: _Searched) -> None:
+        with self._lock:
+            self._searches.pop(asked, None)
+            self._searches[asked] = searched
+            if len(self._searches) > _SEARCHES:
+                del self._searches[next(iter(self._searches))]
 
     def _folder(self, place: str) -> _Folder:
         """Return a folder as it is now."""

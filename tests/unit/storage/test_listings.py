@@ -9,6 +9,7 @@ from time import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.storage import listings
 from txregistry.storage.disk import Disk
 from txregistry.storage.listings import LONGEST, Listings
 
@@ -187,6 +188,27 @@ class SearchTests(ListingsCase):
         self.put(*(f"{one}/{other}/_m/x" for one in "abc" for other in "abc"))
         self.assertEqual(["b/b", "b/c"], self.search("b/a", 2))
         self.assertEqual([".", "b", "b/a", "b/b", "b/c"], sorted(self.listed))
+
+    def test_many(self) -> None:
+        """What a long search has found is kept as long as it would find the same."""
+        self.patch(listings, "MANY", 3)
+        self.put("a/_m/x", "a/b/_m/x", "c/d/_m/x", "file")
+        found = ["a", "a/b", "c/d"]
+        self.search().clear()
+        self.search().clear()
+        self.listed.clear()
+        self.assertEqual(found, self.search())
+        self.assertEqual([], self.listed)
+        self.put("c/e/_m/x")
+        self.assertEqual([*found, "c/e"], self.search())
+        (self.root / "a" / "b" / "_m").rename(self.root / "a" / "b" / "_n")
+        self.assertEqual(["a", "c/d", "c/e"], self.search())
+        (self.root / "c" / "d").rename(self.root / "d")
+        self.assertEqual(["a", "c/e", "d"], self.search())
+        self.listed.clear()
+        self.now += LONGEST
+        self.assertEqual(["a", "c/e", "d"], self.search())
+        self.assertIn(".", self.listed)
 
     def test_none(self) -> None:
         """A folder that is not there is an error."""
