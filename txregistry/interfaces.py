@@ -234,6 +234,28 @@ class IStorageDriver(Interface):
         """
 
 
+class IQuickLook(Interface):
+    """A driver, or what is around one, that can look at a file in microseconds.
+
+    Optional. What is returned may be kept and called any number of times; it never
+    fails: what it cannot find out, it denies.
+    """
+
+    def same(path: str, content: bytes) -> Callable[[], bool] | None:
+        """Return what says whether a small file has a content.
+
+        Args:
+            path: The file.
+            content: Its content, without white space around it.
+
+        Returns:
+            Says so; None: that would take longer.
+        """
+
+    def there(path: str, size: int) -> Callable[[], bool] | None:
+        """Return what says whether there is a file of a size in bytes; see ``same``."""
+
+
 class IFileWriter(IConsumer):
     """A file being written. Exactly one of close, commit and cancel ends it.
 
@@ -379,6 +401,22 @@ class IAuthenticator(Interface):
             origin: Scheme and host as the client knows them, ``https://example.com``.
             problem: Why what it showed was not enough: ``invalid_token``,
                 ``insufficient_scope``; None: it showed nothing.
+        """
+
+
+class NotRemembered(Exception):
+    """Who somebody is cannot be said without waiting."""
+
+
+class IQuickAuthenticator(IAuthenticator):
+    """One that can say at once who a client is whom it has just seen. Optional."""
+
+    def recall(credentials: object, address: str) -> Identity | None:
+        """Do what ``authenticate`` does, in microseconds.
+
+        Raises:
+            NotRemembered: It would take longer.
+            LoginFailed: See ``authenticate``.
         """
 
 

@@ -16,6 +16,7 @@ from twisted.python.components import Componentized
 
 from txregistry.logs import Logs
 from txregistry.observe.health import Health
+from txregistry.polling import poll_directly
 from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite
 
@@ -105,6 +106,7 @@ class RegistryService(Service):
     def startService(self) -> None:
         """Open the store and serve."""
         super().startService()
+        poll_directly(self._reactor)
         Deferred.fromCoroutine(self._start()).addErrback(
             lambda failure: _log.failure("cannot start", failure)
         )

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from txregistry.auth.verifying import Verifying
 from txregistry.deferreds import deferred
+from txregistry.interfaces import NotRemembered
 from txregistry.lookups import Lookups
 
 LIFETIME: Final = 60.0  # seconds
@@ -82,7 +83,21 @@ class Remembered(Generic[_T]):
         return None
 
 
-@implementer(ICredentialsChecker)
+class IQuickChecker(ICredentialsChecker):
+    """A checker that can say at once whose credentials are that it has just seen."""
+
+    def recall(credentials: IUsernamePassword) -> Any:  # noqa: N805 - an interface
+        """Do what ``requestAvatarId`` does, in microseconds.
+
+        Returns:
+            The avatar's id.
+
+        Raises:
+            NotRemembered: It would take longer, or they are not good.
+        """
+
+
+@implementer(IQuickChecker)
 class RememberingChecker:
     """Asks another checker, and then not again for some time if the login was good.
 
@@ -121,3 +136,11 @@ class RememberingChecker:
         )
         self._remembered.add(mark, avatar)
         return avatar
+
+    def recall(self, credentials: IUsernamePassword) -> Any:
+        """See IQuickChecker."""
+        mark = self._remembered.mark(credentials.username, credentials.password)
+        known = self._remembered.get(mark)
+        if known is None:
+            raise NotRemembered
+        return known

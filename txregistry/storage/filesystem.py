@@ -31,6 +31,7 @@ from txregistry.interfaces import (
     InvalidOffset,
     InvalidOption,
     InvalidPath,
+    IQuickLook,
     IStorageDriver,
     IStorageDriverFactory,
     PathBusy,
@@ -38,7 +39,14 @@ from txregistry.interfaces import (
     StorageError,
     StorageFull,
 )
-from txregistry.storage.disk import Disk, open_to_read, read_all, require_regular
+from txregistry.storage.disk import (
+    Disk,
+    SameContent,
+    has_size,
+    open_to_read,
+    read_all,
+    require_regular,
+)
 from txregistry.storage.drafts import Draft, open_draft
 from txregistry.storage.listings import Listings
 from txregistry.storage.options import refuse_unknown
@@ -78,7 +86,7 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IQuickLook)
 class FilesystemDriver:
     """Keeps the tree in a folder. See IStorageDriver.
 
@@ -210,6 +218,16 @@ class FilesystemDriver:
         """See IStorageDriver. There is none."""
         require_path(path, NAME)
         return None
+
+    def same(self, path: str, content: bytes) -> Callable[[], bool]:
+        """See IQuickLook."""
+        require_path(path, NAME)
+        return SameContent(os.fsencode(self._disk.place(path)), content)
+
+    def there(self, path: str, size: int) -> Callable[[], bool]:
+        """See IQuickLook."""
+        require_path(path, NAME)
+        return partial(has_size, os.fsencode(self._disk.place(path)), size)
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))

@@ -15,6 +15,7 @@ from txregistry.interfaces import (
     FileStat,
     IFileWriter,
     InvalidPath,
+    IQuickLook,
     IStorageDriver,
     PathNotFound,
 )
@@ -35,7 +36,7 @@ _NO_FAULTS: Final = (PathNotFound, InvalidPath, CancelledError)
 _NO_RESULTS: Final = (Failure, Deferred)
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IQuickLook)
 class TimedDriver:
     """Does what another driver does."""
 
@@ -43,6 +44,7 @@ class TimedDriver:
         """Take the other driver, time, and what is told."""
         self.name = driver.name
         self._driver = driver
+        self._quick: IQuickLook | None = IQuickLook(driver, None)
         self._timed = _Timing(clock, done)
 
     def get_content(self, path: str) -> Deferred[bytes]:
@@ -100,6 +102,14 @@ class TimedDriver:
         """See IStorageDriver."""
         call = self._driver.redirect_url
         return self._timed("RedirectURL", call, path, method, lifetime)
+
+    def same(self, path: str, content: bytes) -> Callable[[], bool] | None:
+        """See IQuickLook. What it takes is not told: it would be most of it."""
+        return None if self._quick is None else self._quick.same(path, content)
+
+    def there(self, path: str, size: int) -> Callable[[], bool] | None:
+        """See IQuickLook."""
+        return None if self._quick is None else self._quick.there(path, size)
 
 
 @implementer(IFileWriter)

@@ -26,7 +26,7 @@ def exchange_of(request: Any) -> Exchange:
     began = now if request.began is None else request.began
     uri = request.uri
     if b"?" in uri or not uri.startswith(b"/"):
-        uri = _masked(uri)
+        uri = masked(uri)
     return Exchange(
         id=request.id,
         began=began,
@@ -36,7 +36,7 @@ def exchange_of(request: Any) -> Exchange:
         method=str(request.method, "latin-1"),
         uri=str(uri, "latin-1"),
         protocol=str(request.clientproto, "latin-1"),
-        referer=str(_masked(referer[0]), "latin-1") if referer else None,
+        referer=str(masked(referer[0]), "latin-1") if referer else None,
         agent=str(agent[0], "latin-1") if agent else None,
         route=request.route,
         repository=parts.get("name") if parts else None,
@@ -52,7 +52,7 @@ def _reference(parts: dict[str, str]) -> str | None:
     return found or parts.get("session_id")
 
 
-def _masked(uri: bytes) -> bytes:
+def masked(uri: bytes) -> bytes:
     """Return a target or a URL without what its reader could use.
 
     That is the state of somebody's upload, and what people put into URLs although it
