@@ -22,8 +22,11 @@ from txregistry.deferreds import shielded
 from txregistry.interfaces import (
     IFileWriter,
     IStorageDriver,
+    Note,
     PathBusy,
     PathNotFound,
+    Publish,
+    Remove,
     StorageError,
     Tell,
     tell_nobody,
@@ -38,6 +41,7 @@ from txregistry.oci.errors import (
 from txregistry.oci.events import blob_activity
 from txregistry.oci.hashing import ResumableHash
 from txregistry.registry.blobs import Blob, Blobs
+from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
 from txregistry.streams import Tee, pump
@@ -94,10 +98,12 @@ class Uploads:
         upload = Upload(str(self._new_id()), 0, self._now())
         paths = self._paths(upload.session_id)
         text = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        await self._note(paths.started_at, text.encode("ascii"))
-        await self._note(paths.data, b"")
+        # A session that a power cut takes away is begun again, so it need not be
+        # durable, and no push waits for the disk because of it.
+        notes = [Note(paths.started_at, text.encode("ascii")), Note(paths.data, b"")]
         if algorithm != CANONICAL:
-            await self._states(paths).save(ResumableHash(algorithm))
+            notes += self._states(paths).saving(ResumableHash(algorithm))
+        await apply(self._driver, notes)
         return upload
 
     async def find(self, session_id: str) -> Upload:
@@ -209,15 +215,14 @@ class Uploads:
             await self._drop(paths)
             raise DigestInvalid({"provided": str(digest), "computed": str(found)})
         data = blob_data(digest)
+        # Also over what is there: whoever put it may not have made it durable, and a
+        # content that has rotten is healed by who pushes it again.
+        publish, remove = Publish(writer, data), Remove(paths.root)
         try:
-            # Also over what is there: whoever put it may not have made it durable, and
-            # a content that has rotten is healed by who pushes it again.
-            await writer.commit(data)
+            await apply(self._driver, [publish, self._blobs.linking(digest), remove])
         except BaseException:
             await _abandon(writer)
             raise
-        await self._blobs.link(digest)
-        await self._drop(paths)
         await self._tell([blob_activity("push", self._layout.name, digest, size)])
         return Blob(digest, data, size)
 
@@ -272,15 +277,6 @@ class Uploads:
             await writer.sync()
             await self._states(paths).save(running)
 
-    async def _note(self, path: str, content: bytes) -> None:
-        # Not put_content: a session that a power cut takes away is begun again, so it
-        # need not be durable, and each push would wait for the disk once more.
-        writer = await self._driver.open_writer(path)
-        try:
-            writer.write(content)
-        finally:
-            await writer.close()
-
     async def _started_at(self, paths: UploadLayout) -> datetime | None:
         try:
             content = await self._driver.get_content(paths.started_at)
@@ -290,8 +286,7 @@ class Uploads:
         return started_at.replace(tzinfo=started_at.tzinfo or UTC)
 
     async def _drop(self, paths: UploadLayout) -> None:
-        with contextlib.suppress(PathNotFound):
-            await self._driver.delete(paths.root)
+        await apply(self._driver, [Remove(paths.root)])
 
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:
@@ -299,7 +294,7 @@ class Uploads:
         return UploadLayout(self._layout.upload(session_id))
 
     def _states(self, paths: UploadLayout) -> HashStates:
-        return HashStates(self._driver, paths, self._note)
+        return HashStates(self._driver, paths)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.seconds(), UTC)
