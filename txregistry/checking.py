@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.web.client import Agent
 
@@ -120,13 +119,13 @@ def _http_check(name: str, given: HTTPSettings, reactor: Any) -> ScheduledCheck:
     url, credentials = split_user(given.uri)
     timeout = given.timeout or TIMEOUT
     # A new connection each time: an old one would not show that nobody listens.
-    client = HTTPClient(Agent(reactor, connectTimeout=timeout))
+    agent = Agent(reactor, connectTimeout=timeout)
     headers = {
         "User-Agent": [f"txregistry/{__version__}"],
         **credentials,
         **given.headers,
     }
-    check = HTTPCheck(name, client, url, headers, given.statuscode or 200)
+    check = HTTPCheck(name, agent, url, headers, given.statuscode or 200)
     return _scheduled(check, given.interval, given.threshold, timeout)
 
 

@@ -11,12 +11,14 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from txregistry import __version__
-from txregistry.admission import make_admission
+from txregistry.admission import Admitted, make_admission
 from txregistry.checking import make_health
 from txregistry.config import Place, Settings, SocketPath
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.logs import Logs
+from txregistry.lookups import Lookups
 from txregistry.notifying import make_notifications, make_witness
+from txregistry.observe.cache_metrics import CONTENT, LOGINS
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
     make_debug_listener,
@@ -115,6 +117,7 @@ def make_service(
         [*(logs or Logs()).watchers, *observing.watchers],
         tracer=tracing.tracer,
     )
+    observing.add_caches(_caches(admitted, site))
 
     async def open_routes() -> KleinResource:
         routes = await _routes(settings, driver, reactor, urls)
@@ -139,6 +142,15 @@ def make_service(
         health=health,
         logs=logs,
     )
+
+
+def _caches(admitted: Admitted, site: RegistrySite) -> dict[str, Lookups]:
+    caches = {}
+    if admitted.logins is not None:
+        caches[LOGINS] = admitted.logins
+    if site.fast is not None:
+        caches[CONTENT] = site.fast.lookups
+    return caches
 
 
 def _urls(settings: Settings) -> Urls:

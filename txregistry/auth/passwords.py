@@ -21,6 +21,7 @@ from txregistry.auth.verifying import Verifying
 from txregistry.auth.watched import BrokenFile, WatchedFile
 from txregistry.deferreds import deferred
 from txregistry.interfaces import InvalidOption, NotRemembered
+from txregistry.lookups import Lookups
 from txregistry.threads import InThread, in_threads_of
 
 _log = Logger()
@@ -51,6 +52,11 @@ class HtpasswdChecker:
         self._in_thread = in_thread
         self._remembered = remembered
         self._verifying = verifying
+
+    @property
+    def lookups(self) -> Lookups:
+        """How often a login was remembered, and how often not."""
+        return self._remembered.lookups
 
     @deferred
     async def requestAvatarId(  # noqa: N802 # twisted.cred's name

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from txregistry.auth.verifying import Verifying
 from txregistry.deferreds import deferred
 from txregistry.interfaces import NotRemembered
+from txregistry.lookups import Lookups
 
 LIFETIME: Final = 60.0  # seconds
 MOST: Final = 10_000  # credentials; about 4 MB
@@ -28,6 +29,9 @@ class Remembered(Generic[_T]):
 
     What is kept of them is of no use to anybody else: a hash with a key that this
     process alone knows.
+
+    Attributes:
+        lookups: How often credentials were remembered, and how often not.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Remembered(Generic[_T]):
         self._lifetime = lifetime
         self._most = most
         self._key = secrets.token_bytes(32)
+        self.lookups = Lookups()
         self._known: OrderedDict[bytes, tuple[float, _T]] = OrderedDict()
 
     def mark(self, *parts: bytes) -> bytes:
@@ -68,12 +73,13 @@ class Remembered(Generic[_T]):
     def get(self, mark: bytes) -> _T | None:
         """Return whose some credentials are; None: they are not remembered."""
         found = self._known.get(mark)
-        if found is None:
-            return None
-        end, whose = found
-        if end > self._clock.seconds():
-            return whose
-        del self._known[mark]
+        if found is not None:
+            end, whose = found
+            if end > self._clock.seconds():
+                self.lookups.hits += 1
+                return whose
+            del self._known[mark]
+        self.lookups.misses += 1
         return None
 
 
@@ -110,6 +116,11 @@ class RememberingChecker:
         self._checker = checker
         self._remembered = remembered
         self._verifying = verifying
+
+    @property
+    def lookups(self) -> Lookups:
+        """How often a login was remembered, and how often not."""
+        return self._remembered.lookups
 
     @deferred
     async def requestAvatarId(  # noqa: N802 # twisted.cred's name

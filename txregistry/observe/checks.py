@@ -13,8 +13,13 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import (
+    BrowserLikeRedirectAgent,
+    ResponseFailed,
+    ResponseNeverReceived,
+)
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
 
 from txregistry.interfaces import (
     IStorageDriver,
@@ -29,6 +34,9 @@ from txregistry.threads import InThread, to_the_end
 _LANDMARKS: Final = (SECRET, PROBE)
 _CONTENT: Final = b"txregistry writes this to see whether it can\n"
 _LONGEST_REASON: Final = 200
+
+# Headers that are nobody's secret.
+_PLAIN: Final = ("accept", "accept-language", "user-agent")
 
 
 class CheckFailed(Exception):
@@ -122,7 +130,7 @@ class HTTPCheck:
     def __init__(
         self,
         name: str,
-        client: HTTPClient,
+        agent: IAgent,
         url: str,
         headers: Mapping[str, Sequence[str]],
         status: int,
@@ -131,13 +139,17 @@ class HTTPCheck:
 
         Args:
             name: What the check is called.
-            client: Makes connections.
+            agent: Makes connections.
             url: What is asked for.
-            headers: What goes with the request.
+            headers: What goes with the request; to another host, or without TLS where
+                there was some, only what everybody may know.
             status: The right status. Redirections are followed unless it is one.
         """
         self.name = name
-        self._client = client
+        if not 300 <= status < 400:
+            secret = [name.encode() for name in headers if name.lower() not in _PLAIN]
+            agent = BrowserLikeRedirectAgent(agent, sensitiveHeaderNames=secret)
+        self._client = HTTPClient(agent)
         self._url = url
         self._headers = Headers()
         for key, values in headers.items():
@@ -151,7 +163,7 @@ class HTTPCheck:
             response = await self._client.head(
                 self._url,
                 headers=self._headers,
-                allow_redirects=not 300 <= self._status < 400,
+                allow_redirects=False,  # the agent does that, and is more careful
             )
         except CancelledError:
             raise

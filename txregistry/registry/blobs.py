@@ -100,7 +100,8 @@ class Blobs:
     def stays(self, blob: Blob) -> Callable[[], bool] | None:
         """Return what says whether a blob is still there; see ``stays``."""
         link = self._layout.layer_link(blob.digest)
-        return stays(self._driver, blob.path, blob.size, link, blob.digest)
+        data = (blob.path, blob.size)
+        return stays(self._driver, link, blob.digest, data=data)
 
     def linking(self, digest: Digest) -> Put:
         """Return the change that makes a blob in the store part of the repository."""

@@ -100,19 +100,16 @@ class Manifests:
             media_type = (await self._parse(content, None)).media_type
         return await self._parse(content, media_type)
 
-    def stays(
-        self, digest: Digest, size: int, tag: Tag | None
-    ) -> Callable[[], bool] | None:
-        """Return what says whether a manifest is still there; see ``stays``.
+    def stays(self, digest: Digest, tag: Tag | None) -> Callable[[], bool] | None:
+        """Return what says whether the repository has a manifest still; see ``stays``.
 
         Args:
             digest: The manifest's.
-            size: Its length in bytes.
             tag: The tag that it was found by, which must point to it still.
         """
-        path, link = blob_data(digest), self._layout.revision_link(digest)
+        link = self._layout.revision_link(digest)
         tag_link = None if tag is None else self._layout.tag_link(tag)
-        return stays(self._driver, path, size, link, digest, tag_link)
+        return stays(self._driver, link, digest, tag_link=tag_link)
 
     async def holds(self, digest: Digest) -> bool:
         """Say whether the repository holds a manifest."""

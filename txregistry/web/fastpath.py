@@ -29,6 +29,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import datetimeToString
 
 from txregistry.interfaces import Exchange, Hit, IRequestWatcher
+from txregistry.lookups import Lookups
 from txregistry.oci.access import Access
 from txregistry.oci.events import Activity
 from txregistry.web.exchanges import masked
@@ -100,13 +101,13 @@ class _Block:
     Attributes:
         asked: What it says.
         known: The answer that it got the last time; None: none that is kept.
-        exchange: A request with it, and what came of it.
+        exchange: A request with it, and what came of it; that of the answer.
         hits: Those that nobody has been told of.
     """
 
     asked: Asked
     known: _Known | None = None
-    exchange: Exchange | None = None
+    exchange: Any = None
     hits: list[Hit] = field(factory=list)
 
 
@@ -114,8 +115,7 @@ class FastPath:
     """Answers that were given before.
 
     Attributes:
-        hits: How many requests were answered.
-        misses: How many plain ones went the usual way.
+        lookups: How many plain requests were answered, and how many went the usual way.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class FastPath:
             watchers: Are told of requests.
             new_id: Makes the id of a request that comes without one.
         """
-        self.hits = self.misses = 0
+        self.lookups = Lookups()
         self._clock = clock
         self._limits = limits
         self._watchers = watchers
@@ -183,7 +183,7 @@ class FastPath:
         asked = found.asked
         known = self._known.get(asked.key)
         if known is None or not self._is_good(known, asked, address, found):
-            self.misses += 1
+            self.lookups.misses += 1
             return asked
         request_id = asked.id or str(self._new_id())
         before, between, after = known.pieces
@@ -192,7 +192,7 @@ class FastPath:
         )
         client.transport.write(answer)
         client.answered_fast(len(answer))
-        self.hits += 1
+        self.lookups.hits += 1
         self._note(found, request_id, began, address)
         return None
 
@@ -230,9 +230,9 @@ class FastPath:
         """Tell those who watch of what has been answered since."""
         untold, self._untold = self._untold, []
         for block in untold:
-            exchange, hits, block.hits = block.exchange, block.hits, []
-            for watcher in self._watchers if exchange is not None else ():
-                watcher.ended_alike(exchange, hits)
+            hits, block.hits = block.hits, []
+            for watcher in self._watchers:
+                watcher.ended_alike(block.exchange, hits)
 
     def _read(self, block: bytes) -> _Block | None:
         limits = self._limits
@@ -266,9 +266,7 @@ class FastPath:
         activity = known.lasting.activity
         if activity is not None and not witness.saw(activity):
             return False
-        if block.known is not known or (
-            block.exchange is not None and block.exchange.user != user
-        ):
+        if block.known is not known or block.exchange.user != user:
             self.tell()  # of those before, as they were
             block.known = known
             block.exchange = evolve(

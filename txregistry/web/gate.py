@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -21,6 +21,8 @@ from txregistry.interfaces import (
 )
 from txregistry.oci.access import Access
 from txregistry.oci.errors import Denied, TooManyRequests, Unauthorized
+
+_NOBODY: Final = Identity()
 
 
 class Caller(Protocol):
@@ -99,7 +101,7 @@ class OpenGate:
         self, authorization: str | None, address: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """See Admission. Nobody is asked who it is."""
-        return Identity()
+        return _NOBODY
 
 
 class Gate:
@@ -237,7 +239,7 @@ def _if_nobody(credentials: object) -> Identity:
         LoginFailed: It has shown something.
     """
     if isinstance(credentials, Anonymous):
-        return Identity()
+        return _NOBODY
     raise LoginFailed
 
 

@@ -149,7 +149,8 @@ class Side:
             watchers were told; what was counted.
         """
         for piece in pieces:
-            self.wire.send(piece)
+            if not self.wire.transport.disconnecting:  # else nobody reads it
+                self.wire.send(piece)
             self.registry.clock.advance(0)
         transport = self.wire.transport
         written = transport.value()

