@@ -93,7 +93,7 @@ class Disk:
     def drop(self, place: str) -> None:
         """Remove a file, or a directory and all below it, if it is there.
 
-        It may come
+        A crash may bring it back.
         """
         self._remove(place, ATTEMPTS)
 
