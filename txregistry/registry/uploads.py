@@ -106,8 +106,12 @@ class Uploads:
         await apply(self._driver, notes)
         return upload
 
-    async def find(self, session_id: str) -> Upload:
+    async def find(self, session_id: str, started_at: datetime | None = None) -> Upload:
         """Say where a session stands (end-13).
+
+        Args:
+            session_id: The session.
+            started_at: When it began, as the caller knows; None: it is looked up.
 
         Raises:
             BlobUploadUnknown: There is no such session.
@@ -117,7 +121,9 @@ class Uploads:
             offset = (await self._driver.stat(paths.data)).size
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": session_id}) from None
-        return Upload(session_id, offset, await self._started_at(paths))
+        if started_at is None:
+            started_at = await self._started_at(paths)
+        return Upload(session_id, offset, started_at)
 
     async def append(self, upload: Upload, source: IBodyProducer) -> Upload:
         """Go on with a session (end-5).

@@ -11,6 +11,7 @@ import hmac
 import json
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -41,8 +42,8 @@ class PushLocations:
         message = json.dumps(state, separators=(",", ":")).encode()
         return quote(urlsafe_b64encode(self._mac(message) + message).decode())
 
-    def offset(self, state: str | None, name: Name, session_id: str) -> int:
-        """Return the offset that a state was signed for, in bytes.
+    def read(self, state: str | None, name: Name, session_id: str) -> Upload:
+        """Return where the session stood when a state was signed for it.
 
         Raises:
             BlobUploadInvalid: It is missing, forged, or another session's.
@@ -58,10 +59,19 @@ class PushLocations:
         content = json.loads(message)
         if (content["Name"], content["UUID"]) != (str(name), session_id):
             raise BlobUploadInvalid("_state belongs to another upload")
-        return int(content["Offset"])
+        return Upload(session_id, int(content["Offset"]), _time(content["StartedAt"]))
 
     def _mac(self, message: bytes) -> bytes:
         return hmac.digest(self._secret, message, "sha256")
 
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
+
+
+def _time(text: str) -> datetime | None:
+    if text == _NEVER:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
