@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
-from uuid import uuid4
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -40,6 +39,7 @@ from txregistry.oci.errors import (
 )
 from txregistry.oci.events import blob_activity
 from txregistry.oci.hashing import ResumableHash
+from txregistry.oci.uuids import random_uuid
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
@@ -79,7 +79,7 @@ class Uploads:
         blobs: Blobs,
         clock: IReactorTime,
         tell: Tell = tell_nobody,
-        new_id: Callable[[], object] = uuid4,
+        new_id: Callable[[], object] = random_uuid,
     ) -> None:
         """Take the store, the paths and blobs, time, and what hears of changes."""
         self._driver = driver
@@ -95,9 +95,10 @@ class Uploads:
         Args:
             algorithm: That of the digest which the blob is to have.
         """
-        upload = Upload(str(self._new_id()), 0, self._now())
+        now = self._now()
+        upload = Upload(str(self._new_id()), 0, now)
         paths = self._paths(upload.session_id)
-        text = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = timestamp(now)
         # A session that a power cut takes away is begun again, so it need not be
         # durable, and no push waits for the disk because of it.
         notes = [Note(paths.started_at, text.encode("ascii")), Note(paths.data, b"")]
@@ -304,6 +305,11 @@ class Uploads:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.seconds(), UTC)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time in UTC as RFC 3339 has it, to the second."""
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 async def _abandon(writer: IFileWriter) -> None:

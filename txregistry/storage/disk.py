@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
 from typing import Final, TypeVar
-from uuid import uuid4
 
 from txregistry.storage.paths import ROOT, is_segment
 from txregistry.storage.rounds import Rounds
@@ -124,7 +123,7 @@ class Disk:
 
     def temporary(self, place: str) -> str:
         """Name a file beside another one that no path of a driver leads to."""
-        return f"{os.path.dirname(place)}/~{uuid4()}.tmp"
+        return f"{os.path.dirname(place)}/~{os.urandom(16).hex()}.tmp"
 
     def sync(self, directory: str) -> None:
         """Make the names in a folder durable, and the folder's own name."""
@@ -186,8 +185,11 @@ class Disk:
     def _note(self, place: str, content: bytes) -> None:
         # Non-blocking, because a named pipe would wait for its reader otherwise.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK
-        self.make_directory(os.path.dirname(place))
-        descriptor = os.open(place, flags, 0o666)
+        try:
+            descriptor = os.open(place, flags, 0o666)
+        except FileNotFoundError:
+            self.make_directory(os.path.dirname(place))
+            descriptor = os.open(place, flags, 0o666)
         try:
             write_all(descriptor, content)
         finally:
@@ -234,8 +236,10 @@ def persistently(attempt: Callable[[], _T]) -> _T:
         FileNotFoundError: It failed so each time.
     """
     for _ in range(ATTEMPTS - 1):
-        with suppress(FileNotFoundError):
+        try:
             return attempt()
+        except FileNotFoundError:
+            continue
     return attempt()
 
 

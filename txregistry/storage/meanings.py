@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from txregistry.interfaces import (
@@ -36,21 +34,34 @@ _IN_THE_WAY: Final = (
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-@contextmanager
-def translated(
-    path: str, writing: bool = False, missing: str | None = None
-) -> Iterator[None]:
-    """Turn the operating system's errors into ours.
+class translated:  # noqa: N801 - it reads as a verb, as contextlib's own do
+    """Turn the operating system's errors into ours, inside a ``with``."""
 
-    Args:
-        path: What the work is about.
-        writing: Whether something is to be there afterwards.
-        missing: The path that is not there when one is not; None: ``path``.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _meaning(error, path, writing, missing or path) from error
+    __slots__ = ("_missing", "_path", "_writing")
+
+    def __init__(
+        self, path: str, writing: bool = False, missing: str | None = None
+    ) -> None:
+        """Say what the errors are about.
+
+        Args:
+            path: What the work is about.
+            writing: Whether something is to be there afterwards.
+            missing: The path that is not there when one is not; None: ``path``.
+        """
+        self._path = path
+        self._writing = writing
+        self._missing = missing or path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _traceback: object
+    ) -> None:
+        """Raise what an OSError means."""
+        if isinstance(error, OSError):
+            raise _meaning(error, self._path, self._writing, self._missing) from error
 
 
 def _meaning(error: OSError, path: str, writing: bool, missing: str) -> StorageError:

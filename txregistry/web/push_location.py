@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from txregistry.oci.errors import BlobUploadInvalid
 from txregistry.oci.names import Name
-from txregistry.registry.uploads import Upload
+from txregistry.registry.uploads import Upload, timestamp
 
 _MAC_SIZE: Final = 32
 _LONGEST: Final = 4096
@@ -28,7 +28,7 @@ class PushLocations:
 
     def __init__(self, secret: bytes) -> None:
         """Take the secret that all processes on one store share."""
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod="sha256")
 
     def sign(self, name: Name, upload: Upload) -> str:
         """Return the value of ``_state``, percent-encoded."""
@@ -37,7 +37,7 @@ class PushLocations:
             "Name": str(name),
             "UUID": upload.session_id,
             "Offset": upload.offset,
-            "StartedAt": started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else _NEVER,
+            "StartedAt": timestamp(started) if started else _NEVER,
         }
         message = json.dumps(state, separators=(",", ":")).encode()
         return quote(urlsafe_b64encode(self._mac(message) + message).decode())
@@ -62,7 +62,9 @@ class PushLocations:
         return Upload(session_id, int(content["Offset"]), _time(content["StartedAt"]))
 
     def _mac(self, message: bytes) -> bytes:
-        return hmac.digest(self._secret, message, "sha256")
+        mac = self._keyed.copy()
+        mac.update(message)
+        return mac.digest()
 
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
