@@ -6,7 +6,7 @@ can be removed by hand. Symbolic links are followed.
 
 What takes microseconds runs in the reactor thread, because a thread would cost more:
 looking at a file, reading a small one, opening, listing a small folder, writing what
-need not be durable. When the disk is cold, or busy, that can be a few milliseconds. What
+need not be durable. On a cold or busy disk that can be a few milliseconds. What
 waits for the disk (fsync) or may be long (a large directory) runs in another thread.
 """
 
