@@ -52,8 +52,8 @@ from txregistry.web.routes.manifests import ManifestRoutes
 from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.site import RegistrySite
 from txregistry.web.tls import ReloadingContextFactory
-from txregistry.web.tls_connection import TLSEndpoint
 from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
+from txregistry.web.tls_endpoint import TLSEndpoint
 from txregistry.web.transport import DirectEndpoint
 from txregistry.web.urls import Urls
 from txregistry.web.witness import SilentWitness, Witness

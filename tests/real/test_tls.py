@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.certificates import Authority, Issued
 from tests.real.case import RealTestCase
@@ -370,3 +370,94 @@ class EndTests(TLSCase):
             received += piece
         self.assertTrue(received.endswith(content[-MIB:]))
         self.assertEqual(0, registry.daemon.wait(10))
+
+
+class TransferTests(TLSCase):
+    """Large blobs and many requests, in the ways that clients send them."""
+
+    def test_large(self) -> None:
+        """Curl pushes a large blob and pulls it, several at once: the same bytes."""
+        registry = self.over_tls()
+        content = os.urandom(48 * MIB + 17)
+        digest = digest_of(content)
+        large = self.where / "large"
+        large.write_bytes(content)
+        base = f"https://localhost:{registry.port}"
+        with connected(registry.port, tls=unverified()) as wire:
+            location = wire.ask("POST", "/v2/app/blobs/uploads/").headers["location"]
+        words = ("curl", "-sS", "--fail", "--cacert", self.ca)
+        joint = "&" if "?" in location else "?"
+        target = location if "://" in location else f"{base}{location}"
+        run(*words, "-T", large, f"{target}{joint}digest={digest}")
+        url = f"{base}/v2/app/blobs/{digest}"
+        outputs = [self.where / f"copy{index}" for index in range(3)]
+        many = [each for output in outputs for each in ("-o", output, url)]
+        run(*words, "--parallel", *many)
+        for output in outputs:
+            self.assertEqual(digest, digest_of(output.read_bytes()))
+
+    def test_pipelined(self) -> None:
+        """Requests that come all at once are all answered, in order."""
+        registry = self.over_tls()
+        request = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"
+        last = b"GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        plain = socket.create_connection(("127.0.0.1", registry.port), 30)
+        with unverified().wrap_socket(plain) as client:
+            client.sendall(request * 200 + last)
+            received = bytearray()
+            while piece := client.recv(MIB):
+                received += piece
+        self.assertEqual(201, received.count(b"HTTP/1.1 200 OK"))
+
+    def test_key_update(self) -> None:
+        """A client of TLS 1.3 may change its keys, and ask for new ones of ours."""
+        registry = self.over_tls()
+        with subprocess.Popen(
+            ["openssl", "s_client", "-connect", registry.address, "-tls1_3"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            shown = self.read_until(client.stdout, b"", b"Verify return code")
+            client.stdin.write(b"K\n")  # new keys for both, if it is read alone
+            client.stdin.flush()
+            shown = self.read_until(client.stdout, shown, b"KEYUPDATE")
+            client.stdin.write(
+                b"GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            )
+            client.stdin.flush()
+            shown += client.stdout.read()
+        self.assertIn(b"HTTP/1.1 200 OK", shown)
+
+    def read_until(self, stream: IO[bytes], shown: bytes, mark: bytes) -> bytes:
+        """Return what was shown and what comes, up to a mark at the least."""
+        while mark not in shown:
+            piece = os.read(stream.fileno(), 65536)
+            self.assertTrue(piece, shown)
+            shown += piece
+        return shown
+
+    def test_vanishing(self) -> None:
+        """Clients that go in mid-handshake, -request and -answer leave nothing open."""
+        registry = self.over_tls()
+        content = os.urandom(4 * MIB)
+        digest = digest_of(content)
+        with connected(registry.port, tls=unverified()) as wire:
+            wire.push_blob("app", digest, content)
+        folder = Path(f"/proc/{registry.daemon.pid}/fd")
+        before = len(list(folder.iterdir()))
+        target = f"GET /v2/app/blobs/{digest} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", registry.port), 30) as plain:
+                plain.sendall(b"\x16\x03\x01\x02")
+            for sent in (target[:20], target):
+                plain = socket.create_connection(("127.0.0.1", registry.port), 30)
+                with unverified().wrap_socket(plain) as client:
+                    client.sendall(sent)
+        for _ in range(300):
+            if len(list(folder.iterdir())) <= before:
+                break
+            time.sleep(0.1)
+        self.assertLessEqual(len(list(folder.iterdir())), before)

@@ -48,7 +48,7 @@ from txregistry.web.framing import (
 )
 from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
-from txregistry.web.tls_connection import TLSConnection
+from txregistry.web.tls_connection import Identified
 from txregistry.web.transfer import Transfer
 
 # How much of a body that nobody wants is read so that the connection can be kept.
@@ -529,7 +529,7 @@ class RegistryChannel(HTTPChannel):
         self.transport.resumeProducing()
 
     def _can_half_close(self) -> bool:
-        if isinstance(self.transport, TLSConnection):
+        if isinstance(self.transport, Identified):
             return True
         return not self.isSecure() and ITCPTransport.providedBy(self.transport)
 

@@ -250,8 +250,12 @@ class RegistryRequest(Request):
 
     @property
     def can_send_files(self) -> bool:
-        """Whether the connection takes files as they are."""
-        return hasattr(self.channel.transport, "send_file")
+        """Whether the connection takes files as they are.
+
+        Its class is asked, because Twisted's wrappers pass on what they lack to what
+        they wrap: TLS over another transport would let files through unencrypted.
+        """
+        return hasattr(type(self.channel.transport), "send_file")
 
     async def send_file(self, source: Any) -> None:
         """Write the answer's body, or its only part, from a file.

@@ -53,13 +53,27 @@ class ReloadingContextFactory:
         self, protocol: Any
     ) -> SSL.Connection:
         """See IOpenSSLServerConnectionCreator."""
+        return self._make(protocol, None)
+
+    def connection_on(self, socket: Any, owner: Any) -> SSL.Connection:
+        """Make a server's connection that reads and writes a socket itself.
+
+        Args:
+            socket: The socket; it does not block.
+            owner: Is told what is found about the client's certificate.
+        """
+        connection = self._make(owner, socket)
+        connection.set_accept_state()
+        return connection
+
+    def _make(self, owner: Any, socket: Any) -> SSL.Connection:
         now = self._clock.seconds()
         if abs(now - self._looked) >= self._interval:
             self._looked = now
             if self._look() != self._seen:
                 self.reload()
-        connection = SSL.Connection(self._current.context)
-        connection.set_app_data(protocol)
+        connection = SSL.Connection(self._current.context, socket)
+        connection.set_app_data(owner)
         return connection
 
     def reload(self) -> bool:

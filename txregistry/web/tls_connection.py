@@ -1,4 +1,7 @@
-"""TLS connection: one client's, and the factory and the endpoint that make them."""
+"""TLS connection: one client's over any transport, and the factory that makes it.
+
+On sockets, ``txregistry.web.tls_socket`` is faster.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,21 @@ from typing import Any, Final
 
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IDelayedCall,
-    IListeningPort,
-    IOpenSSLServerConnectionCreator,
     IProtocolFactory,
     IReactorTime,
-    IStreamServerEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import raw_answer
+from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_context import reason_of
 
 _log = Logger()
@@ -33,41 +33,19 @@ _log = Logger()
 GOODBYE_SECONDS: Final = 1.0
 
 # How long a client that speaks plain HTTP has to read the answer.
-_PLAIN_SECONDS: Final = 5.0
+PLAIN_SECONDS: Final = 5.0
+
+_ROOM: Final = 256 * 1024
 
 
-class TLSConnection(BufferingTLSTransport):
-    """A transport that speaks TLS, over any other transport."""
+class Identified:
+    """A connection that knows what certificate its client has shown."""
 
-    factory: TLSFactory
-    transport: Any
+    _doubted = False
+    _verified = False
+    _certificate: x509.Certificate | None = None
 
-    def __init__(
-        self,
-        factory: TLSFactory,
-        wrappedProtocol: Any,  # noqa: N803 - Twisted's
-        _connectWrapped: bool = True,  # noqa: N803 - Twisted's
-    ) -> None:
-        """See TLSMemoryBIOProtocol."""
-        super().__init__(factory, wrappedProtocol, _connectWrapped)
-        self._heard = False
-        self._plain = False
-        self._half_closed = False
-        self._end: IDelayedCall | None = None
-        self._doubted = False
-        self._verified = False
-        self._certificate: x509.Certificate | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        """See IProtocol. The first byte tells whether the client speaks TLS at all."""
-        if not self._heard:
-            self._heard = True
-            # A record of TLS begins with its type, 22; a request with a letter.
-            self._plain = data[:1].isalpha()
-            if self._plain:
-                self._refuse_plain()
-        if not self._plain:
-            super().dataReceived(data)
+    getHandle: Any  # noqa: N815 - Twisted's, which the classes that extend this have
 
     def note_verified(self, depth: int, holds: bool) -> None:
         """Note what OpenSSL found about a certificate of the client's chain.
@@ -86,6 +64,37 @@ class TLSConnection(BufferingTLSTransport):
             shown = connection.get_peer_certificate()
             self._certificate = None if shown is None else shown.to_cryptography()
         return self._certificate
+
+
+class TLSConnection(Identified, BufferingTLSTransport):
+    """A transport that speaks TLS, over any other transport."""
+
+    factory: TLSFactory
+    transport: Any
+
+    def __init__(
+        self,
+        factory: TLSFactory,
+        wrappedProtocol: Any,  # noqa: N803 - Twisted's
+        _connectWrapped: bool = True,  # noqa: N803 - Twisted's
+    ) -> None:
+        """See TLSMemoryBIOProtocol."""
+        super().__init__(factory, wrappedProtocol, _connectWrapped)
+        self._heard = False
+        self._plain = False
+        self._half_closed = False
+        self._end: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """See IProtocol. The first byte tells whether the client speaks TLS at all."""
+        if not self._heard:
+            self._heard = True
+            # A record of TLS begins with its type, 22; a request with a letter.
+            self._plain = data[:1].isalpha()
+            if self._plain:
+                self._refuse_plain()
+        if not self._plain:
+            super().dataReceived(data)
 
     def loseWriteConnection(self) -> None:  # noqa: N802 - Twisted's
         """See ITCPTransport: say goodbye, and go on reading."""
@@ -108,11 +117,7 @@ class TLSConnection(BufferingTLSTransport):
             self._end = None
         error = self._reason.value if self._reason is not None else None
         if isinstance(error, SSL.Error) and not self._plain:
-            _log.info(
-                "TLS with {peer} failed: {problem}",
-                peer=getattr(self.getPeer(), "host", "unix"),
-                problem=reason_of(error),
-            )
+            log_failed(self.getPeer(), error)
         super().connectionLost(reason)
 
     def _refuse_plain(self) -> None:
@@ -120,7 +125,7 @@ class TLSConnection(BufferingTLSTransport):
         self.transport.write(raw_answer(error))
         if ITCPTransport.providedBy(self.transport):
             self.transport.loseWriteConnection()
-        self._end_in(_PLAIN_SECONDS)
+        self._end_in(PLAIN_SECONDS)
 
     def _end_in(self, seconds: float) -> None:
         self._end = self.factory.clock.callLater(seconds, self._close)
@@ -134,14 +139,17 @@ class TLSFactory(TLSMemoryBIOFactory):
     """Makes TLS connections.
 
     Attributes:
+        contexts: Makes OpenSSL's part of each connection.
         clock: Gives them time.
+        room: Where connections on sockets keep what they pass on, for a moment.
+        is_below: Whether the transports speak TLS themselves, as those on sockets do.
     """
 
     protocol = TLSConnection
 
     def __init__(
         self,
-        contexts: IOpenSSLServerConnectionCreator,
+        contexts: ReloadingContextFactory,
         wrapped: IProtocolFactory,
         clock: IReactorTime,
     ) -> None:
@@ -153,32 +161,30 @@ class TLSFactory(TLSMemoryBIOFactory):
             clock: Gives time.
         """
         super().__init__(contexts, False, wrapped, clock)
+        self.contexts = contexts
         self.clock = clock
+        self.is_below = False
+        self.room = bytearray(_ROOM)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """See IProtocolFactory."""
+        if self.is_below:
+            return self.wrappedFactory.buildProtocol(addr)
+        return super().buildProtocol(addr)
 
     def _applyProtocolNegotiation(self, connection: SSL.Connection) -> None:  # noqa: N802
         """Do nothing: Twisted 24.7 would change the context, which others use too."""
 
 
-@implementer(IStreamServerEndpoint)
-class TLSEndpoint:
-    """Any endpoint, with TLS on it."""
+def log_failed(peer: IAddress, error: SSL.Error) -> None:
+    """Say in the log why a connection ended in an error of TLS.
 
-    def __init__(
-        self,
-        endpoint: IStreamServerEndpoint,
-        contexts: IOpenSSLServerConnectionCreator,
-        clock: IReactorTime,
-    ) -> None:
-        """Take the endpoint; for the others see TLSFactory."""
-        self._endpoint = endpoint
-        self._contexts = contexts
-        self._clock = clock
-
-    def listen(
-        self,
-        protocolFactory: IProtocolFactory,  # noqa: N803 - Twisted's
-    ) -> Deferred[IListeningPort]:
-        """See IStreamServerEndpoint."""
-        return self._endpoint.listen(
-            TLSFactory(self._contexts, protocolFactory, self._clock)
-        )
+    Args:
+        peer: The client.
+        error: What OpenSSL says.
+    """
+    _log.info(
+        "TLS with {peer} failed: {problem}",
+        peer=getattr(peer, "host", "unix"),
+        problem=reason_of(error),
+    )

@@ -173,8 +173,7 @@ class DirectMixin:
             return False
         pieces = [*waiting, data]
         try:
-            ours = self.socket
-            sent = ours.sendmsg(pieces) if waiting else ours.send(data)
+            sent = self._give(pieces)
         except OSError:
             return False  # if it is gone, the reactor will find out, and tell
         left = self._tempDataLen + len(data) - sent
@@ -185,6 +184,22 @@ class DirectMixin:
         if left:
             super().write(b"".join(pieces)[sent:])  # type: ignore[misc]
         return True
+
+    def _give(self, pieces: list[bytes]) -> int:
+        """Give bytes to the kernel.
+
+        Returns:
+            How many it has taken.
+
+        Raises:
+            OSError: It takes none now, or never again.
+        """
+        ours = self.socket
+        return int(ours.sendmsg(pieces) if len(pieces) > 1 else ours.send(pieces[0]))
+
+    def _give_file(self, descriptor: int, offset: int, size: int) -> int:
+        """Give bytes of a file to the kernel; see ``_give``."""
+        return os.sendfile(self.fileno(), descriptor, offset, size)
 
     def _is_ending(self) -> bool:
         over = not self.connected or self.disconnecting
@@ -213,7 +228,7 @@ class DirectMixin:
         try:
             sent = 0
             if size:
-                sent = os.sendfile(self.fileno(), part.descriptor, part.offset, size)
+                sent = self._give_file(part.descriptor, part.offset, size)
         except BlockingIOError:
             return None
         except OSError as error:

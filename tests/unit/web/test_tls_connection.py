@@ -18,6 +18,7 @@ from txregistry.web.app import Frame, make_resource
 from txregistry.web.channel import LINGER_SECONDS
 from txregistry.web.endpoints import Endpoint
 from txregistry.web.limits import Limits
+from txregistry.web.request import RegistryRequest
 from txregistry.web.site import RegistrySite
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_connection import GOODBYE_SECONDS, TLSFactory
@@ -255,6 +256,17 @@ class EndTests(TLSCase):
         """A connection that is gone has no certificate any more."""
         self.client.server.connectionLost(Failure(ConnectionDone()))
         self.assertIsNone(self.client.server.client_certificate())
+
+    def test_no_files(self) -> None:
+        """A transport below that takes files does not get them: TLS would be left out.
+
+        Twisted's wrappers pass on to it what they lack themselves.
+        """
+        below: Any = self.socket
+        below.send_file = None
+        channel: Any = self.client.server.wrappedProtocol
+        self.assertTrue(hasattr(channel.transport, "send_file"))
+        self.assertFalse(RegistryRequest(channel).can_send_files)
 
     def test_close(self) -> None:
         """An answer that ends the connection comes whole, with a goodbye behind it."""
