@@ -110,7 +110,7 @@ class TeeTests(StreamCase):
     def test_watchers(self) -> None:
         """All watchers see what the sink gets, after it."""
         sink = Watched()
-        seen: list[bytes] = []
+        seen: list[Piece] = []
         tee = Tee(sink, [seen.append, seen.append])
         verifyObject(IConsumer, tee)
         self.successResultOf(self.pump(tee))
@@ -121,7 +121,7 @@ class TeeTests(StreamCase):
 
     def test_sink_fails(self) -> None:
         """What the sink does not take nobody sees."""
-        seen: list[bytes] = []
+        seen: list[Piece] = []
         tee = Tee(Breaking(), [seen.append])
         self.failureResultOf(self.pump(tee), SinkBroke)
         self.assertEqual([], seen)

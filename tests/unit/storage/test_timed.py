@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.task import Clock
@@ -101,7 +102,7 @@ class TimedTests(SynchronousTestCase):
             self.clock,
             lambda *done: self.noted.append(done),
         )
-        writer = self.successResultOf(driver.open_writer("/a"))
+        writer: Any = self.successResultOf(driver.open_writer("/a"))
         sink = IThreadSink(writer)
         self.assertEqual((), tuple(sink.watchers))
         sink.write_pieces([b"1", b"2"])

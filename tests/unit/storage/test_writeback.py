@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 from tests.unit.storage.test_disk import DiskCase
 from txregistry.storage import drafts, writeback
-from txregistry.storage.disk import write_pieces
+from txregistry.storage.disk import Disk, write_pieces
 from txregistry.storage.drafts import open_draft
 
 
@@ -35,7 +36,7 @@ class WritebackTests(DiskCase):
         def empty(_name: None) -> object:
             return object()
 
-        self.patch(writeback.ctypes, "CDLL", empty)
+        self.patch(ctypes, "CDLL", empty)
         self.assertIsNone(writeback._sync_file_range.__wrapped__())
 
     def test_from_time_to_time(self) -> None:
@@ -47,7 +48,7 @@ class WritebackTests(DiskCase):
             begun.append((offset, length))
 
         self.patch(drafts, "begin_writeback", begin)
-        draft = open_draft(self.disk, f"{self.root}/new", append=False)
+        draft = open_draft(Disk(self.root), f"{self.root}/new", append=False)
         self.addCleanup(draft.close)
         for pieces in ([b"ab"], [b"c", b"def"], [b"ghi"], [b"j"]):
             draft.write_pieces(pieces)
