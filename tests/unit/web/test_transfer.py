@@ -142,6 +142,12 @@ class OneThreadTests(TransferCase):
         self.assert_taken(b"abc", transfer)
         self.assertTrue(transfer.lost)
 
+    def test_last_byte(self) -> None:
+        """Also a body's last byte is waited for."""
+        framing = LengthFraming(1)
+        transfer = self.move(framing, patience=0.001)
+        self.assertEqual((True, False), (transfer.lost, framing.complete))
+
     def test_failed(self) -> None:
         """What the sink fails with is kept; the watchers see no more than it has."""
         self.client.sendall(bytes(100))
