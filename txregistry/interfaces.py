@@ -262,6 +262,9 @@ class IFileWriter(IConsumer):
     ``write`` may raise ``StorageError`` (``StorageFull`` among them); after that only
     ``close`` and ``cancel`` make sense. A writer pauses a registered producer when it
     holds more than it should.
+
+    One that provides ``txregistry.streams.IThreadSink`` too gets the pieces of a long
+    body from a thread; of what is here nothing is called while a thread writes.
     """
 
     size = Attribute("Bytes in the file so far, those before this session too (int).")

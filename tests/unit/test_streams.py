@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IConsumer, IProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txregistry.storage.sources import RangeSource
-from txregistry.streams import Collector, Tee, TooLong, pump
+from txregistry.streams import (
+    Collector,
+    IThreadSink,
+    Piece,
+    Tee,
+    TooLong,
+    Watch,
+    pump,
+)
 from txregistry.testing.streams import Breaking, SinkBroke
 
 CONTENT = b"0123456789"
@@ -99,7 +110,7 @@ class TeeTests(StreamCase):
     def test_watchers(self) -> None:
         """All watchers see what the sink gets, after it."""
         sink = Watched()
-        seen: list[bytes] = []
+        seen: list[Piece] = []
         tee = Tee(sink, [seen.append, seen.append])
         verifyObject(IConsumer, tee)
         self.successResultOf(self.pump(tee))
@@ -110,10 +121,46 @@ class TeeTests(StreamCase):
 
     def test_sink_fails(self) -> None:
         """What the sink does not take nobody sees."""
-        seen: list[bytes] = []
+        seen: list[Piece] = []
         tee = Tee(Breaking(), [seen.append])
         self.failureResultOf(self.pump(tee), SinkBroke)
         self.assertEqual([], seen)
+
+
+@implementer(IThreadSink)
+class ThreadWatched(Watched):
+    """A sink that threads may write to."""
+
+    def __init__(self, watchers: Sequence[Watch]) -> None:
+        """Take its own watchers."""
+        super().__init__()
+        self.watchers = watchers
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink."""
+        self.content += b"".join(pieces)
+
+
+class ThreadTeeTests(SynchronousTestCase):
+    """A Tee as threads see it."""
+
+    def test_both(self) -> None:
+        """They write to its sink; all watchers are to see it, in order."""
+        seen: list[str] = []
+        sink = ThreadWatched([lambda _: seen.append("own")])
+        inner = Tee(sink, [lambda _: seen.append("inner")])
+        outer = IThreadSink(Tee(inner, [lambda _: seen.append("outer")]))
+        verifyObject(IThreadSink, outer)
+        outer.write_pieces([b"ab", b"c"])
+        for watch in outer.watchers:
+            watch(b"abc")
+        self.assertEqual((b"abc", ["own", "inner", "outer"]), (sink.content, seen))
+
+    def test_none(self) -> None:
+        """They cannot write to one whose sink is not for them."""
+        tee = Tee(Watched(), [])
+        self.assertIsNone(IThreadSink(tee, None))
+        self.assertIsNone(IBodyProducer(tee, None))
 
 
 class CollectorTests(StreamCase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IProducer
+from twisted.internet.interfaces import IProducer
 
 from txregistry.interfaces import IFileWriter
 from txregistry.streams import IThreadSink
@@ -38,9 +38,10 @@ class WrappingWriter:
         """See zope.interface: threads may write to it as they may to the other."""
         if interface is not IThreadSink:
             return None
-        consumer: IConsumer = self._writer
-        sink = IThreadSink(consumer, None)
-        return None if sink is None else self._in_threads(sink)
+        sink = IThreadSink(self._writer, None)
+        if sink is None:
+            return None
+        return self._in_threads(sink)
 
     def _in_threads(self, sink: IThreadSink) -> IThreadSink:
         """Return it as threads see it, given the other one as they see that."""

@@ -24,6 +24,10 @@ from txregistry.web.decoding import Framing
 # What a buffer holds, in bytes, so that it stays in the processor's cache.
 BUFFER_SIZE: Final = 256 * 1024
 
+# For so long (milliseconds) more is waited for when little has come: a fast client's
+# next bytes come sooner, and are written along.
+_MOMENT: Final = 1
+
 # So many small pieces are joined, since each would cost more than their copying.
 _MANY: Final = 64
 
@@ -131,7 +135,10 @@ class Transfer:
             try:
                 got = self._receiver.recv_into(view[size:room])
             except BlockingIOError:
-                if size or not self._wait():
+                if size and size >= room // 2:
+                    break
+                if not self._poll.poll(_MOMENT if size else 1000 * self._patience):
+                    self.lost = not size
                     break
                 continue
             except OSError:
@@ -141,13 +148,6 @@ class Transfer:
                 break
             size += got
         return size
-
-    def _wait(self) -> bool:
-        """Wait for bytes, or to be stopped; say whether either came in time."""
-        if self._poll.poll(1000 * self._patience):
-            return True
-        self.lost = True
-        return False
 
 
 class _Watching(Protocol):

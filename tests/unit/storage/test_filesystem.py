@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Sequence
 
 from twisted.internet.defer import execute, fail
 from twisted.internet.task import Clock
@@ -36,7 +37,7 @@ from txregistry.storage.filesystem import (
     factory,
 )
 from txregistry.storage.paths import PathObstructed
-from txregistry.streams import Collector
+from txregistry.streams import Collector, IThreadSink, Piece
 from txregistry.testing import driver_writers, drivers
 from txregistry.testing.streams import Pattern
 from txregistry.threads import in_threads_of
@@ -256,6 +257,26 @@ class ErrorTests(FilesystemCase):
         self.successResultOf(writer.close())
         self.assertEqual(2, self.successResultOf(self.driver.stat("/d/new")).size)
 
+    def test_full_write_in_thread(self) -> None:
+        """So it is with what threads write."""
+        disk = Disk(self.root)
+        draft = FullDraft(disk, f"{self.root}/d/new")
+        writer = FilesystemWriter("/d/new", draft, execute, disk.place)
+        verifyObject(IThreadSink, writer)
+        self.assertRaises(StorageFull, writer.write_pieces, [b"abc"])
+        self.assertRaises(StorageError, writer.write_pieces, [b"def"])
+        self.successResultOf(writer.close())
+
+    def test_pieces(self) -> None:
+        """Threads write pieces as the reactor writes."""
+        writer = self.successResultOf(self.driver.open_writer("/d/new"))
+        IThreadSink(writer).write_pieces([b"a", memoryview(bytearray(b"bc"))])
+        writer.write(b"d")
+        self.assertEqual(4, writer.size)
+        self.successResultOf(writer.commit())
+        content = self.successResultOf(self.driver.get_content("/d/new"))
+        self.assertEqual(b"abcd", content)
+
     def test_other_error(self) -> None:
         """Whatever else goes wrong is a StorageError that says what, and where."""
         driver = self.make(BrokenLockDisk(self.root))
@@ -398,4 +419,9 @@ class FullDraft(Draft):
     def write(self, content: bytes) -> None:
         """Write two bytes and fail."""
         super().write(content[:2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Write two bytes and fail."""
+        super().write_pieces([pieces[0][:2]])
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred
+import os
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IBodyProducer
 
 from txregistry.interfaces import (
     InvalidPath,
@@ -12,8 +16,11 @@ from txregistry.interfaces import (
     PathNotFound,
     StorageError,
 )
+from txregistry.storage.disk import Disk
+from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.timed import TimedDriver
+from txregistry.streams import IThreadSink
 from txregistry.testing import drivers
 
 
@@ -90,6 +97,30 @@ class TimedTests(SynchronousTestCase):
         self.failureResultOf(writer.commit(), StorageError)
         expected = [("Write", None, True), ("Sync", 0.0, True), ("Commit", 0.0, True)]
         self.assertEqual(expected, self.noted)
+
+    def test_writing_fails_in_thread(self) -> None:
+        """What a thread cannot write is a failure, told when the writer ends."""
+        driver = TimedDriver(
+            FilesystemDriver(Disk(self.mktemp()), self.clock, execute),
+            self.clock,
+            lambda *done: self.noted.append(done),
+        )
+        writer: Any = self.successResultOf(driver.open_writer("/a"))
+        sink = IThreadSink(writer)
+        self.assertEqual((), tuple(sink.watchers))
+        sink.write_pieces([b"1", b"2"])
+        self.assertEqual(2, writer.size)
+        os.close(writer._writer._draft._descriptors[0])
+        self.assertRaises(StorageError, sink.write_pieces, [b"3"])
+        self.assertEqual(["Writer"], self.actions())
+        self.failureResultOf(writer.cancel(), StorageError)
+        self.assertEqual(["Writer", "Write", "Cancel"], self.actions())
+
+    def test_not_in_thread(self) -> None:
+        """Threads do not write where the driver has no way for them."""
+        writer = self.successResultOf(self.driver.open_writer("/a"))
+        self.assertIsNone(IThreadSink(writer, None))
+        self.assertIsNone(IBodyProducer(writer, None))
 
     def test_missing(self) -> None:
         """That something is not there is no failure of the driver's."""

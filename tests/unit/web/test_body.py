@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.streams import Collector
+from txregistry.streams import Collector, IThreadSink, Piece, Watch
 from txregistry.testing.streams import Breaking, SinkBroke
+from txregistry.web import body
 from txregistry.web.body import BodyLost, NoBody, RequestBody
+from txregistry.web.transfer import Transfer
+
+
+class Handed:
+    """A transfer that does nothing.
+
+    Attributes:
+        stopped: Whether it was stopped.
+    """
+
+    received = 0
+    error: Exception | None = None
+    stopped = False
+
+    def stop(self) -> None:
+        """See Transfer."""
+        self.stopped = True
+
+
+@implementer(IThreadSink)
+class ThreadCollector(Collector):
+    """A collector that threads may write to."""
+
+    watchers: Sequence[Watch] = ()
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink."""
 
 
 class Valve:
@@ -17,9 +49,15 @@ class Valve:
 
     Attributes:
         open: Whether bytes may come.
+        has_room: Whether a transfer can be begun.
+        handed: The transfer.
+        handed_back: Whether it has ended.
     """
 
     open = True
+    has_room = False
+    handed: tuple[Any, Deferred[None]] | None = None
+    handed_back = False
 
     def pause_body(self) -> None:
         """See Flow."""
@@ -28,6 +66,16 @@ class Valve:
     def resume_body(self) -> None:
         """See Flow."""
         self.open = True
+
+    def take_in(self, sink: IThreadSink) -> tuple[Transfer, Deferred[None]] | None:
+        """See Flow."""
+        if self.has_room:
+            self.handed = Handed(), Deferred[None]()
+        return self.handed
+
+    def taken_in(self, transfer: Transfer) -> None:
+        """See Flow."""
+        self.handed_back = True
 
 
 class BodyTests(SynchronousTestCase):
@@ -193,3 +241,106 @@ class BodyTests(SynchronousTestCase):
         self.assertFalse(self.valve.open)
         self.body.resumeProducing()
         self.assertTrue(self.valve.open)
+
+
+class HandedOverTests(SynchronousTestCase):
+    """A long body of ten bytes."""
+
+    def setUp(self) -> None:
+        """Begin."""
+        self.patch(body, "LONG_REST", 6)
+        self.patch(body, "LONG_BEGINNING", 6)
+        self.valve = Valve()
+        self.valve.has_room = True
+        self.body = RequestBody(10, self.valve, lambda: None)
+        self.sink = ThreadCollector(10)
+
+    def hand_over(self) -> tuple[Handed, Deferred[None], Deferred[None]]:
+        """Start it; return what moves it, what ends that, and its own end."""
+        producing = self.body.startProducing(self.sink)
+        assert self.valve.handed is not None
+        return *self.valve.handed, producing
+
+    def test_whole(self) -> None:
+        """It counts what threads take in, and ends as any other."""
+        self.body.data_received(b"01")
+        handed, ended, producing = self.hand_over()
+        handed.received = 5
+        self.assertEqual(7, self.body.received)
+        handed.received = 8
+        ended.callback(None)
+        self.assertEqual((10, True), (self.body.received, self.valve.handed_back))
+        self.body.ended()
+        self.successResultOf(producing)
+
+    def test_chunked(self) -> None:
+        """One whose length nobody knows is handed over when much has come."""
+        self.body = RequestBody(None, self.valve, lambda: None)
+        self.body.startProducing(self.sink)
+        self.body.data_received(b"01234")
+        self.assertIsNone(self.valve.handed)
+        self.body.data_received(b"5")
+        self.assertIsNotNone(self.valve.handed)
+
+    def test_short(self) -> None:
+        """A short rest is not handed over."""
+        self.body.data_received(b"01234")
+        self.body.startProducing(self.sink)
+        self.assertIsNone(self.valve.handed)
+
+    def test_other_sink(self) -> None:
+        """Nor is it for a sink that threads may not write to."""
+        self.body.startProducing(Collector(10))
+        self.assertIsNone(self.valve.handed)
+
+    def test_later(self) -> None:
+        """What finds no room at first may find some later."""
+        self.valve.has_room = False
+        self.body.startProducing(self.sink)
+        self.body.data_received(b"0")
+        self.assertTrue(self.valve.open)
+        self.valve.has_room = True
+        self.body.data_received(b"1")
+        self.assertIsNotNone(self.valve.handed)
+
+    def test_no_valve(self) -> None:
+        """While threads read nobody else is told to."""
+        self.hand_over()
+        self.valve.open = False
+        self.body.resumeProducing()
+        self.assertFalse(self.valve.open)
+        self.valve.open = True
+        self.body.pauseProducing()
+        self.assertTrue(self.valve.open)
+
+    def test_cancelled(self) -> None:
+        """Cancelled, it ends when no thread works for it any more."""
+        handed, ended, producing = self.hand_over()
+        self.valve.open = False
+        producing.cancel()
+        producing.cancel()
+        self.assertTrue(handed.stopped)
+        self.assertNoResult(producing)
+        self.assertFalse(self.valve.open)
+        ended.callback(None)
+        self.failureResultOf(producing, CancelledError)
+
+    def test_lost(self) -> None:
+        """So it is when the client went away."""
+        handed, ended, producing = self.hand_over()
+        self.body.lost("gone")
+        self.assertTrue(handed.stopped)
+        self.assertNoResult(producing)
+        ended.callback(None)
+        self.failureResultOf(producing, BodyLost)
+
+    def test_broken_sink(self) -> None:
+        """What the sink fails with in a thread comes out; the rest is let go by."""
+        handed, ended, producing = self.hand_over()
+        self.valve.open = False
+        handed.error = SinkBroke()
+        ended.callback(None)
+        self.failureResultOf(producing, SinkBroke)
+        self.assertTrue(self.valve.open)
+        self.body.data_received(b"rest")
+        self.assertEqual(b"", self.sink.content())
