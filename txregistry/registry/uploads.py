@@ -40,6 +40,7 @@ from txregistry.oci.hashing import ResumableHash
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.hashstates import HashStates
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
+from txregistry.registry.sessions import Session, Sessions
 from txregistry.streams import Tee, pump
 
 # A client that lost its connection comes back before the process at the other end of
@@ -75,9 +76,11 @@ class Uploads:
         blobs: Blobs,
         clock: IReactorTime,
         tell: Tell = tell_nobody,
+        sessions: Sessions | None = None,
         new_id: Callable[[], object] = uuid4,
     ) -> None:
         """Take the store, the paths and blobs, time, and what hears of changes."""
+        self._sessions = sessions or Sessions()
         self._driver = driver
         self._layout = layout
         self._blobs = blobs
@@ -98,6 +101,7 @@ class Uploads:
         await self._note(paths.data, b"")
         if algorithm != CANONICAL:
             await self._states(paths).save(ResumableHash(algorithm))
+        self._sessions.touched(self._session(upload.session_id))
         return upload
 
     async def find(self, session_id: str) -> Upload:
@@ -132,6 +136,7 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
+        self._sessions.touched(self._session(upload.session_id))
         try:
             size = await self._append(paths, upload, source)
         except PathNotFound:
@@ -155,6 +160,7 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
+        self._sessions.touched(self._session(upload.session_id))
         try:
             return await self._commit(paths, upload, digest, source)
         except PathNotFound:
@@ -170,6 +176,8 @@ class Uploads:
             await self._driver.delete(self._paths(session_id).root)
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": session_id}) from None
+        finally:
+            self._sessions.ended(self._session(session_id))
 
     async def _append(
         self, paths: UploadLayout, upload: Upload, source: IBodyProducer
@@ -292,11 +300,15 @@ class Uploads:
     async def _drop(self, paths: UploadLayout) -> None:
         with contextlib.suppress(PathNotFound):
             await self._driver.delete(paths.root)
+        self._sessions.ended(self._session(paths.root.rpartition("/")[2]))
 
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:
             raise BlobUploadUnknown({"uuid": session_id[:64]})
         return UploadLayout(self._layout.upload(session_id))
+
+    def _session(self, session_id: str) -> Session:
+        return Session(str(self._layout.name), session_id)
 
     def _states(self, paths: UploadLayout) -> HashStates:
         return HashStates(self._driver, paths, self._note)
