@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from typing import Any
 
 from attrs import asdict, define, field, frozen
@@ -28,6 +28,13 @@ from txregistry.observe.request_metrics import (
     StorageMetrics,
 )
 from txregistry.observe.sharing import shared_folder
+from txregistry.observe.upload_gauges import UploadGauges, UploadPages
+from txregistry.registry.sessions import (
+    Census,
+    Sessions,
+    SessionState,
+    look_at_latest,
+)
 from txregistry.storage.timed import TimedDriver
 from txregistry.storage.traced import Begin, TracedDriver
 from txregistry.threads import in_own_threads_of
@@ -74,6 +81,7 @@ class Observing:
     lag: LagWatch | None = None
     tracing: Tracing = field(factory=Tracing)
     _repositories: int = 0
+    _uploads: UploadGauges | None = None
 
     async def start(self) -> None:
         """Begin to measure."""
@@ -87,6 +95,8 @@ class Observing:
         """End it."""
         if self.lag is not None:
             self.lag.stop()
+        if self._uploads is not None:
+            self._uploads.stop()
         if self.metrics is not None:
             self.metrics.stop()
         await self.tracing.stop()
@@ -105,6 +115,34 @@ class Observing:
         """
         if self.metrics is not None:
             CacheMetrics(self.metrics, caches)
+
+    def add_uploads(
+        self,
+        sessions: Sessions,
+        driver: IStorageDriver,
+        clock: Any,
+        running: Callable[[], Sequence[Exchange]],
+    ) -> None:
+        """Show upload sessions: how many there are, and those that were seen last.
+
+        Args:
+            sessions: What this process has had to do with.
+            driver: The store. What is done to look at it is not counted.
+            clock: Gives time.
+            running: Returns the requests that run.
+        """
+        if self.metrics is not None:
+            gauges = UploadGauges(Census(driver, clock), clock)
+            self.metrics.gathering(gauges.gather)
+            self.metrics.collectors.register(gauges)
+            self._uploads = gauges
+
+        async def uploads() -> list[dict[str, Any]]:
+            written = {exchange.reference for exchange in running()}
+            states = await look_at_latest(sessions, driver, clock)
+            return [_shown_session(state, written) for state in states]
+
+        self.pages.append(UploadPages(uploads))
 
     def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
         """Return a driver that does the same, and is timed and traced."""
@@ -245,6 +283,20 @@ def make_debug_listener(
 def _shown(exchange: Exchange) -> dict[str, Any]:
     """Return what is shown of a request that runs, which has no status yet."""
     return asdict(exchange, filter=lambda attribute, _: attribute.name != "status")
+
+
+def _shown_session(
+    state: SessionState, written: Collection[str | None]
+) -> dict[str, Any]:
+    session = state.session
+    return {
+        "repository": session.repository,
+        "session_id": session.session_id,
+        "offset": state.offset,
+        "age": None if state.age is None else round(state.age, 3),
+        "idle": round(state.idle, 3),
+        "running": session.session_id in written,
+    }
 
 
 def _add_metrics(

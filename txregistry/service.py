@@ -29,6 +29,7 @@ from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules, is_plain_url
 from txregistry.registry.secret import shared_secret
+from txregistry.registry.sessions import Sessions
 from txregistry.serving import Part, RegistryService
 from txregistry.storage.loading import find_factory
 from txregistry.threads import in_threads_of
@@ -121,9 +122,11 @@ def make_service(
         intake=intake,
     )
     observing.add_caches(_caches(admitted, site))
+    sessions = Sessions()
+    observing.add_uploads(sessions, own_driver, reactor, site.running)
 
     async def open_routes() -> KleinResource:
-        routes = await _routes(settings, driver, reactor, urls)
+        routes = await _routes(settings, driver, reactor, urls, sessions)
         all_routes = [*routes, *admitted.routes]
         if site.fast is not None:
             site.fast.open(admitted.gate, witness, health.is_failing)
@@ -164,9 +167,15 @@ def _urls(settings: Settings) -> Urls:
 
 
 async def _routes(
-    settings: Settings, driver: IStorageDriver, reactor: Any, urls: Urls
+    settings: Settings,
+    driver: IStorageDriver,
+    reactor: Any,
+    urls: Urls,
+    sessions: Sessions,
 ) -> list[Routes]:
-    registry = Registry(driver, reactor, _rules(settings), in_threads_of(reactor))
+    registry = Registry(
+        driver, reactor, _rules(settings), in_threads_of(reactor), sessions
+    )
     http, storage = settings.http, settings.storage
     can_delete = storage.delete.enabled
     if http.secret is None:

@@ -16,6 +16,8 @@ from tests.unit.reactor import QuietReactor
 from txregistry.config import load
 from txregistry.observe.gauges import NotificationGauges
 from txregistry.observing import make_observing
+from txregistry.registry.sessions import Sessions
+from txregistry.storage.memory import MemoryDriver
 from txregistry.webhooks.ledger import Tally
 from txregistry.webhooks.notifications import EndpointState
 
@@ -42,6 +44,8 @@ class NameTests(SynchronousTestCase):
             load(str(path), {}), QuietReactor(), None, lambda: 1.0
         )
         observing.add_health(list)
+        reactor = QuietReactor()
+        observing.add_uploads(Sessions(), MemoryDriver(reactor), reactor, list)
         assert observing.metrics is not None
         state = EndpointState(Tally("a", 0, None, 0, 0, 0, 0), {200: 1})
         gauges = NotificationGauges(lambda: succeed([state]), QuietReactor())

@@ -39,6 +39,10 @@ PROBE: Final = f"{ROOT}/_txregistry/probe"
 
 LAYERS: Final = "_layers"
 MANIFESTS: Final = "_manifests"
+UPLOADS: Final = "_uploads"
+
+STARTED_AT: Final = "startedat"
+"""Below an upload session's folder, what says when it began."""
 
 CURRENT: Final = "current/link"
 """Below a tag's folder, what says where the tag points now."""
@@ -101,7 +105,7 @@ class RepositoryLayout:
 
     def upload(self, session_id: str) -> str:
         """Return an upload session's folder."""
-        return f"{self.root}/_uploads/{session_id}"
+        return f"{self.root}/{UPLOADS}/{session_id}"
 
     def referrers(self, subject: Digest) -> str:
         """Return the folder of the manifests that point at a subject."""
@@ -131,7 +135,7 @@ class UploadLayout:
     @property
     def started_at(self) -> str:
         """When the session began, RFC 3339 in UTC."""
-        return f"{self.root}/startedat"
+        return f"{self.root}/{STARTED_AT}"
 
     @property
     def hash_states(self) -> str:

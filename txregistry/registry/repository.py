@@ -14,6 +14,7 @@ from txregistry.registry.locks import Locks
 from txregistry.registry.manifests import Manifests
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
+from txregistry.registry.sessions import Sessions
 from txregistry.registry.tags import Tags
 from txregistry.registry.uploads import Uploads
 from txregistry.threads import InThread
@@ -50,8 +51,18 @@ class Registry:
         clock: IReactorTime,
         rules: ManifestRules,
         in_thread: InThread,
+        sessions: Sessions | None = None,
     ) -> None:
-        """Take the store, where time is from, the rules for manifests, and threads."""
+        """Prepare.
+
+        Args:
+            driver: The store.
+            clock: Where time is from.
+            rules: The rules for manifests.
+            in_thread: Threads.
+            sessions: Takes down upload sessions; None: nobody wants to know of them.
+        """
+        self._sessions = sessions or Sessions()
         self._driver = driver
         self._clock = clock
         self._rules = evolve(rules, clock=clock)
@@ -85,5 +96,7 @@ class Registry:
             self._in_thread,
             tell,
         )
-        uploads = Uploads(self._driver, layout, blobs, self._clock, tell)
+        uploads = Uploads(
+            self._driver, layout, blobs, self._clock, tell, self._sessions
+        )
         return Repository(name, blobs, manifests, tags, uploads, referrers)

@@ -44,6 +44,7 @@ from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
+from txregistry.registry.sessions import Session, Sessions
 from txregistry.streams import Tee, pump
 
 # A client that lost its connection comes back before the process at the other end of
@@ -79,9 +80,11 @@ class Uploads:
         blobs: Blobs,
         clock: IReactorTime,
         tell: Tell = tell_nobody,
+        sessions: Sessions | None = None,
         new_id: Callable[[], object] = random_uuid,
     ) -> None:
         """Take the store, the paths and blobs, time, and what hears of changes."""
+        self._sessions = sessions or Sessions()
         self._driver = driver
         self._layout = layout
         self._blobs = blobs
@@ -105,6 +108,7 @@ class Uploads:
         if algorithm != CANONICAL:
             notes += self._states(paths).saving(ResumableHash(algorithm))
         await apply(self._driver, notes)
+        self._sessions.touched(self._session(upload.session_id))
         return upload
 
     async def find(self, session_id: str, started_at: datetime | None = None) -> Upload:
@@ -145,6 +149,7 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
+        self._sessions.touched(self._session(upload.session_id))
         try:
             size = await self._append(paths, upload, source)
         except PathNotFound:
@@ -168,6 +173,7 @@ class Uploads:
             BlobUploadBusy: Another request is writing to it.
         """
         paths = self._paths(upload.session_id)
+        self._sessions.touched(self._session(upload.session_id))
         try:
             return await self._commit(paths, upload, digest, source)
         except PathNotFound:
@@ -183,6 +189,8 @@ class Uploads:
             await self._driver.delete(self._paths(session_id).root)
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": session_id}) from None
+        finally:
+            self._sessions.ended(self._session(session_id))
 
     async def _append(
         self, paths: UploadLayout, upload: Upload, source: IBodyProducer
@@ -294,11 +302,15 @@ class Uploads:
 
     async def _drop(self, paths: UploadLayout) -> None:
         await apply(self._driver, [Remove(paths.root)])
+        self._sessions.ended(self._session(paths.root.rpartition("/")[2]))
 
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:
             raise BlobUploadUnknown({"uuid": session_id[:64]})
         return UploadLayout(self._layout.upload(session_id))
+
+    def _session(self, session_id: str) -> Session:
+        return Session(str(self._layout.name), session_id)
 
     def _states(self, paths: UploadLayout) -> HashStates:
         return HashStates(self._driver, paths)
