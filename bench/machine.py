@@ -1,0 +1,66 @@
+"""The machine: what was measured on, for whoever reads the figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+
+def describe(folder: Path) -> dict[str, str]:
+    """Describe this machine.
+
+    Args:
+        folder: A folder on the disk that is measured with.
+    """
+    release = platform.freedesktop_os_release()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "processor": f"{os.cpu_count()} x {_processor()}",
+        "memory": f"{memory:.0f} GiB",
+        "disk": _filesystem(folder),
+        "system": f"{release.get('PRETTY_NAME', 'Linux')}, kernel {platform.release()}",
+        "Python": f"{platform.python_version()}, Twisted {version('twisted')}",
+        "load before": f"{load} (1, 5 and 15 minutes)",
+    }
+
+
+def version_of(argv: Sequence[str]) -> str:
+    """Return the first line that a program prints when asked for its version."""
+    try:
+        ended = subprocess.run(
+            [argv[0], "--version"],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Path(argv[0]).name
+    lines = (ended.stdout + ended.stderr).splitlines()
+    return lines[0] if lines and ended.returncode == 0 else Path(argv[0]).name
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _filesystem(folder: Path) -> str:
+    """Return the type of the file system that a folder lies on."""
+    best, kind = "", "unknown"
+    for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+        _, place, found, *_ = line.split()
+        inside = folder.resolve().is_relative_to(place)
+        if inside and len(place) >= len(best):
+            best, kind = place, found
+    return kind

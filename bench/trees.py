@@ -1,0 +1,176 @@
+"""Trees: what registries serve, written straight into the store that they share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from tests.real.images import make_image, make_layer
+from tests.real.wire import MANIFEST
+from txregistry.oci.digest import Digest
+from txregistry.oci.names import Name, Tag
+from txregistry.registry.layout import RepositoryLayout, blob_data
+
+MIB: Final = 1024 * 1024
+IMAGES: Final = "bench/images"
+TAGS: Final = [f"v{number}" for number in range(16)]
+MANY_TAGS: Final = "bench/tags"
+BLOBS: Final = "bench/blobs"
+_STEP: Final = 8 * MIB
+
+
+class Tree:
+    """The store's folder of one registry.
+
+    Attributes:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; it need not be there."""
+        self.root = root
+        self._large: dict[int, str] = {}
+        self._digests: list[str] = []
+        self._blobs: list[str] = []
+        self._has: set[str] = set()
+
+    def images(self) -> tuple[list[str], list[str]]:
+        """Hold some small images, tagged ``TAGS``.
+
+        Returns:
+            The digests of their manifests, and of their layers.
+        """
+        if not self._digests:
+            for tag in TAGS:
+                layer = make_layer({"noise": os.urandom(512)})
+                image = make_image([layer])
+                for content in image.blobs.values():
+                    self._link_layer(IMAGES, self._write_blob(content))
+                self._tag(IMAGES, tag, self._write_manifest(IMAGES, image.manifest))
+                self._digests.append(image.digest)
+                self._blobs.append(list(image.blobs)[-1])
+        return self._digests, self._blobs
+
+    def large_blob(self, size: int) -> str:
+        """Hold a blob of random bytes; return its digest.
+
+        Args:
+            size: Its bytes, a multiple of 4 MiB.
+        """
+        if size not in self._large:
+            self.root.mkdir(parents=True, exist_ok=True)
+            unnamed = self.root / f"blob-{size}"
+            content_hash = hashlib.sha256()
+            with unnamed.open("wb") as content:
+                for start in range(0, size, _STEP):
+                    piece = os.urandom(min(_STEP, size - start))
+                    content_hash.update(piece)
+                    content.write(piece)
+                content.flush()
+                os.fsync(content.fileno())
+            digest = Digest.parse(f"sha256:{content_hash.hexdigest()}")
+            place = self._path(blob_data(digest))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            unnamed.rename(place)
+            self._link_layer(BLOBS, digest)
+            self._large[size] = str(digest)
+        return self._large[size]
+
+    def blob_path(self, digest: str) -> Path:
+        """Return where a blob's bytes lie."""
+        return self._path(blob_data(Digest.parse(digest)))
+
+    def many_tags(self, count: int) -> None:
+        """Hold a repository with so many tags."""
+        if "tags" in self._has:
+            return
+        digest = self._write_manifest(MANY_TAGS, _empty_manifest())
+        for number in range(count):
+            self._tag(MANY_TAGS, many_tag(number), digest)
+        self._has.add("tags")
+
+    def many_repositories(self, count: int) -> None:
+        """Hold so many repositories with an image each."""
+        if "repositories" in self._has:
+            return
+        content = _empty_manifest()
+        for number in range(count):
+            name = many_name(number)
+            digest = self._write_manifest(name, content)
+            self._link_layer(name, digest)
+            self._tag(name, "latest", digest)
+        self._has.add("repositories")
+
+    def remove(self, name: str) -> None:
+        """Remove a repository, and the blobs and manifests that it links."""
+        layout = RepositoryLayout(Name.parse(name))
+        root = self._path(layout.root)
+        for link in [
+            *root.glob("_layers/*/*/link"),
+            *root.glob("_manifests/revisions/*/*/link"),
+        ]:
+            digest = Digest.parse(link.read_text(encoding="ascii"))
+            self._path(blob_data(digest)).unlink(missing_ok=True)
+        shutil.rmtree(root, ignore_errors=True)
+
+    def _write_blob(self, content: bytes) -> Digest:
+        digest = Digest.of(content)
+        self._write(blob_data(digest), content)
+        return digest
+
+    def _write_manifest(self, name: str, content: bytes) -> Digest:
+        digest = self._write_blob(content)
+        layout = RepositoryLayout(Name.parse(name))
+        self._write(layout.revision_link(digest), str(digest).encode())
+        return digest
+
+    def _link_layer(self, name: str, digest: Digest) -> None:
+        layout = RepositoryLayout(Name.parse(name))
+        self._write(layout.layer_link(digest), str(digest).encode())
+
+    def _tag(self, name: str, tag: str, digest: Digest) -> None:
+        layout = RepositoryLayout(Name.parse(name))
+        parsed = Tag.parse(tag)
+        self._write(layout.tag_link(parsed), str(digest).encode())
+        if name != MANY_TAGS:  # what lists read is enough there
+            self._write(layout.tag_index_link(parsed, digest), str(digest).encode())
+
+    def _write(self, path: str, content: bytes) -> None:
+        place = self._path(path)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+    def _path(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+def many_tag(number: int) -> str:
+    """Return the name of one of many tags; they are in order."""
+    return f"release-{number:06}"
+
+
+def many_name(number: int) -> str:
+    """Return the name of one of many repositories; they are in order."""
+    return f"team-{number // 100:03}/service-{number % 100:02}"
+
+
+def _empty_manifest() -> bytes:
+    """Return a manifest that names one small content, config and layer in one."""
+    content: dict[str, Any] = {
+        "mediaType": "application/vnd.oci.empty.v1+json",
+        "digest": f"sha256:{hashlib.sha256(b'{}').hexdigest()}",
+        "size": 2,
+    }
+    return json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": content,
+            "layers": [content],
+        }
+    ).encode()
