@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import IO
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.logger import ILogObserver, Logger
 
 from txregistry.config import Settings
@@ -49,11 +49,17 @@ class Places:
         access: A stream for the access log; None: it goes where the other one goes.
         is_ours: Whether the application log is ours to write; if not, it is somebody
             else's, whatever the settings say.
+        are_shared: Whether other processes write to the same streams.
     """
 
     application: IO[str] | str | None
     access: IO[str] | None = None
     is_ours: bool = True
+    are_shared: bool = False
+
+    def shared(self) -> Places:
+        """Return the same, shared with other processes."""
+        return evolve(self, are_shared=True)
 
 
 @frozen
@@ -64,11 +70,13 @@ class Logs:
         observers: Write the application log.
         watchers: Write the access log.
         outputs: Where they go.
+        places: Where they go if the settings name no files; None: nobody has said.
     """
 
     observers: Sequence[ILogObserver] = ()
     watchers: Sequence[IRequestWatcher] = ()
     outputs: Sequence[Output] = field(default=())
+    places: Places | None = None
 
     def reopen(self) -> None:
         """Go on in new files, where somebody else has put the old ones aside."""
@@ -94,6 +102,8 @@ def open_logs(settings: Settings, places: Places) -> Logs:
         ConfigError: A file cannot be written.
     """
     files = _Files(settings)
+    if settings.http.workers.number > 1:
+        places = places.shared()
     application = _application_output(settings, places, files)
     outputs, observers = [application], []
     if places.is_ours:
@@ -102,17 +112,16 @@ def open_logs(settings: Settings, places: Places) -> Logs:
             ApplicationLog(application, write, log.level, log.reportcaller)
         )
     if settings.log.accesslog.disabled:
-        return Logs(observers, [], outputs)
+        return Logs(observers, [], outputs, places)
     access = application
     if settings.log.accesslog.file:
         access = files.open("log.accesslog.file", settings.log.accesslog.file)
     elif places.access is not None:
-        access = StreamOutput(places.access, "the standard output")
+        access = StreamOutput(places.access, "the standard output", places.are_shared)
     if access is not application:
         outputs.append(access)
-    return Logs(
-        observers, [AccessLog(access, _access_format(settings, access))], outputs
-    )
+    watcher = AccessLog(access, _access_format(settings, access))
+    return Logs(observers, [watcher], outputs, places)
 
 
 def _application_output(settings: Settings, places: Places, files: _Files) -> Output:
@@ -124,7 +133,7 @@ def _application_output(settings: Settings, places: Places, files: _Files) -> Ou
         return files.open("", places.application)
     if places.application is None:
         return NoOutput()
-    return StreamOutput(places.application, "the standard error")
+    return StreamOutput(places.application, "the standard error", places.are_shared)
 
 
 class _Files:

@@ -21,7 +21,7 @@ from txregistry.cli.settings import config_option, fail, load_settings
 from txregistry.config import ConfigError, render
 from txregistry.logs import Places, open_logs
 from txregistry.service import make_service
-from txregistry.serving import spare_from_signals, stop_on_signals
+from txregistry.serving import settle_memory, spare_from_signals, stop_on_signals
 
 _log = Logger()
 
@@ -56,6 +56,7 @@ def serve(file: str | None) -> None:
         service = make_service(settings, reactor, logs=logs)
     except ConfigError as error:
         fail(error)
+    service.when_serving(settle_memory)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()

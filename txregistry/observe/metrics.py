@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from txregistry.observe.debug import Content, Page
 from txregistry.observe.gathering import Gather, Gatherer
-from txregistry.observe.sharing import SharedFolder
+from txregistry.observe.sharing import Folder
 
 _LATENCIES: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _SIZES: Final = tuple(1024.0 * 2**step for step in range(22))
@@ -49,7 +49,7 @@ class Metrics:
         lag: Seconds by which the reactor was late.
     """
 
-    def __init__(self, clock: IReactorTime, folder: SharedFolder | None = None) -> None:
+    def __init__(self, clock: IReactorTime, folder: Folder | None = None) -> None:
         """Make the instruments, which say nothing yet.
 
         Args:

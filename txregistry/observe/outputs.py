@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import select
 from abc import ABC, abstractmethod
-from contextlib import suppress
-from stat import S_ISREG
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from stat import S_ISCHR, S_ISREG
 from threading import Lock
 from typing import IO, Final
 
@@ -61,7 +63,7 @@ class Output(ABC):
         """Write lines, with their ends."""
         data = text.encode("utf-8", "backslashreplace")
         try:
-            with self._lock:
+            with self._lock, self._alone():
                 if self._torn:
                     data = b"\n" + data
                 rest = self._put(data)
@@ -90,6 +92,11 @@ class Output(ABC):
             OSError: It cannot be opened; the old one stays in use.
         """
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from writing, where their lines could get into ours."""
+        yield
+
     @abstractmethod
     def _put(self, data: bytes) -> bytes:
         """Write bytes; return those that there was no room for."""
@@ -98,8 +105,14 @@ class Output(ABC):
 class StreamOutput(Output):
     """A stream that the process was given, such as its standard output."""
 
-    def __init__(self, stream: IO[str], name: str) -> None:
-        """Take the stream, and what it is called."""
+    def __init__(self, stream: IO[str], name: str, is_shared: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            stream: The stream.
+            name: What it is called.
+            is_shared: Whether other processes write to it that know this class.
+        """
         super().__init__()
         self.name = name
         self._stream = stream
@@ -107,6 +120,26 @@ class StreamOutput(Output):
         with suppress(io.UnsupportedOperation, AttributeError):
             self._descriptor = stream.fileno()
         self.is_terminal = stream.isatty()
+        self._is_locked = is_shared and self._is_cut()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """See Output. The kernel unlocks what a process has locked that is killed."""
+        if not self._is_locked or self._descriptor is None:
+            yield
+            return
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    def _is_cut(self) -> bool:
+        """Say whether the kernel may take a line in pieces: not if it is a file's."""
+        if self._descriptor is None:
+            return False
+        mode = os.fstat(self._descriptor).st_mode
+        return not S_ISREG(mode) and not (S_ISCHR(mode) and not self.is_terminal)
 
     def _put(self, data: bytes) -> bytes:
         if self._descriptor is None:
@@ -188,6 +221,8 @@ class FileOutput(Output):
 
     def _rotate(self) -> None:
         try:
+            # Until this file is closed: another process waits, and sees it is done.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if self._is_ours():
                 self._put_aside()
             self._reopen()
@@ -195,6 +230,7 @@ class FileOutput(Output):
         except OSError:
             # Such as a folder that may not be written to: go on, and try again later.
             self._limit += self._rotation.size
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _is_ours(self) -> bool:
         """Say whether no other process has put the file aside."""
