@@ -206,7 +206,7 @@ class SeveralTests(ServiceCase):
             lambda: opening,
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
         )
         service.privilegedStartService()
         service.startService()

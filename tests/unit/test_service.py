@@ -261,7 +261,7 @@ class StopTests(SynchronousTestCase):
             lambda: succeed(self.resource),
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
             parts=parts,
         )
         service.privilegedStartService()
@@ -319,7 +319,7 @@ class SignalTests(SynchronousTestCase):
             lambda: opening,
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
         )
         stop_on_signals(self.reactor, self.service)
 
