@@ -96,6 +96,7 @@ def _reactor(module: str) -> Any:
 
 def _begin(reactor: Any, chief: Chief, service: RegistryService) -> None:
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(chief.end))
+    reactor.addSystemEventTrigger("before", "shutdown", chief.note_end)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     chief.connect()
     service.startService()

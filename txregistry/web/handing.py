@@ -88,10 +88,14 @@ class _HandingReactor:
         return adopt(self._reactor, self._descriptor, factory)
 
     def listenSSL(
-        self, _port: int, factory: Any, contexts: Any, *_args: Any, **_options: Any
+        self,
+        _port: int,
+        factory: Any,
+        contextFactory: Any,  # noqa: N803 - Twisted's
+        **_options: Any,
     ) -> IListeningPort:
         """See IReactorSSL."""
-        wrapped = TLSMemoryBIOFactory(contexts, False, factory)
+        wrapped = TLSMemoryBIOFactory(contextFactory, False, factory)
         return adopt(self._reactor, self._descriptor, wrapped)
 
 

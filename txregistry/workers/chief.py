@@ -74,8 +74,12 @@ class Chief(Protocol):
     def end(self) -> None:
         """Let us end, if that has not begun."""
         if not self._is_stopping:
-            self._is_stopping = True
+            self.note_end()
             self.stop()
+
+    def note_end(self) -> None:
+        """Note that our end has begun."""
+        self._is_stopping = True
 
     def dataReceived(self, data: bytes) -> None:
         """See IProtocol."""
