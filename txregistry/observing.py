@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define, field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -32,10 +32,12 @@ from txregistry.threads import in_own_threads_of
 from txregistry.web.listeners import Listener, tcp_endpoint
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
-from txregistry.webhooks.notifications import Notifications
 from txregistry.workers.chief import Chief
 from txregistry.workers.crew import Crew
 from txregistry.workers.gauges import WorkerGauges
+
+if TYPE_CHECKING:
+    from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from attrs import field, frozen
 from klein.resource import KleinResource
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txregistry import __version__
-from txregistry.admission import make_admission
 from txregistry.checking import make_health
 from txregistry.config import Settings
 from txregistry.heralds import Herald, LogHerald, WorkerHerald
@@ -18,9 +19,9 @@ from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.listening import make_contexts, make_listeners
 from txregistry.logs import Logs
 from txregistry.manning import make_crew
-from txregistry.notifying import make_notifications, make_witness
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
+    Tracing,
     make_debug_listener,
     make_observing,
     make_process_pages,
@@ -36,6 +37,7 @@ from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
+from txregistry.web.gate import Admission, OpenGate
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes, NotYetRoutes
@@ -49,6 +51,9 @@ from txregistry.web.witness import SilentWitness, Witness
 from txregistry.workers.chief import Chief
 from txregistry.workers.crew import Crew
 from txregistry.workers.pages import WorkerPages
+
+if TYPE_CHECKING:
+    from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
 
@@ -87,11 +92,10 @@ def make_service(
     own_driver = _make_driver(settings, reactor)
     contexts = make_contexts(settings, reactor)
     urls = _urls(settings)
-    admitted = make_admission(settings, reactor, urls, makes_files)
+    gate, more_routes = _admission(settings, reactor, urls, makes_files)
     tracing = make_tracing(os.environ, reactor)
-    notifications = make_notifications(
-        settings, reactor, tracing.tracer, chief.report_news if chief else None
-    )
+    telling = _make_telling(settings, reactor, urls, tracing, chief)
+    notifications, witness = telling.notifications, telling.witness
     observing = make_observing(
         settings,
         reactor,
@@ -106,9 +110,6 @@ def make_service(
     health = chief.health if chief else make_health(settings, driver, reactor)
     observing.add_health(lambda: health.failures)
     frame = _frame(settings, health)
-    witness: Witness = SilentWitness()
-    if notifications is not None:
-        witness = make_witness(settings, notifications, urls, reactor)
     witness = observing.witness(witness)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
@@ -121,8 +122,7 @@ def make_service(
 
     async def open_routes() -> KleinResource:
         routes = await _routes(settings, driver, reactor, urls)
-        all_routes = [*routes, *admitted.routes]
-        return make_resource(all_routes, frame, admitted.gate, witness)
+        return make_resource([*routes, *more_routes], frame, gate, witness)
 
     handed = chief.assignment.sockets if chief else None
     pages = make_process_pages(settings, reactor, site)
@@ -153,6 +153,48 @@ def make_service(
         logs=logs,
         crew=crew,
     )
+
+
+def _admission(
+    settings: Settings, reactor: Any, urls: Urls, makes_files: bool
+) -> tuple[Admission, Sequence[Routes]]:
+    """Return what decides on requests, and the endpoints that it needs itself."""
+    access = settings.access
+    if not (settings.auth.controller or access.file or access.rules is not None):
+        return OpenGate(), []
+    # Not before somebody is to be asked: what knows tokens takes time and memory.
+    from txregistry.admission import make_admission
+
+    admitted = make_admission(settings, reactor, urls, makes_files)
+    return admitted.gate, admitted.routes
+
+
+@frozen
+class _Telling:
+    """What tells others of what is done.
+
+    Attributes:
+        notifications: The notifications; None: nobody is told.
+        witness: What makes events for them.
+    """
+
+    notifications: Notifications | None = None
+    witness: Witness = field(factory=SilentWitness)
+
+
+def _make_telling(
+    settings: Settings, reactor: Any, urls: Urls, tracing: Tracing, chief: Chief | None
+) -> _Telling:
+    if not settings.notifications.active:
+        return _Telling()
+    # Not before somebody is to be told: it takes time and memory.
+    from txregistry.notifying import make_notifications, make_witness
+
+    leave_to = chief.report_news if chief else None
+    made = make_notifications(settings, reactor, tracing.tracer, leave_to)
+    if made is None:
+        return _Telling()
+    return _Telling(made, make_witness(settings, made, urls, reactor))
 
 
 def _urls(settings: Settings) -> Urls:

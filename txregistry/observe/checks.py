@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 
 from txregistry.interfaces import (
@@ -26,6 +24,9 @@ from txregistry.registry.layout import PROBE, SECRET
 from txregistry.threads import InThread, to_the_end
 
 # Files of the registry's own, which nobody deletes while it runs.
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+
 _LANDMARKS: Final = (SECRET, PROBE)
 _CONTENT: Final = b"txregistry writes this to see whether it can\n"
 _LONGEST_REASON: Final = 200
@@ -198,8 +199,8 @@ class _BriefFactory(Factory):
 def _line(error: Exception) -> str:
     """Return an error's text as one line."""
     reason: object = error
-    if isinstance(error, ResponseNeverReceived | ResponseFailed) and error.reasons:
-        reason = error.reasons[0]
+    if reasons := getattr(error, "reasons", None):
+        reason = reasons[0]
         reason = reason.value if isinstance(reason, Failure) else reason
     text = " ".join(str(reason).split()) or type(reason).__name__
     return text[:_LONGEST_REASON]
