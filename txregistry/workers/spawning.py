@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,15 +51,14 @@ class Channel(ProcessProtocol):
         return int(self.transport.pid or 0)
 
     def send(self, message: dict[str, Any]) -> None:
-        """See WorkerProcess."""
-        self.transport.writeToChild(COMMANDS, to_line(message))
+        """See WorkerProcess. One that does not listen any more is about to end."""
+        with suppress(KeyError):
+            self.transport.writeToChild(COMMANDS, to_line(message))
 
     def signal(self, name: str) -> None:
         """See WorkerProcess."""
-        try:
+        with suppress(ProcessExitedAlready):
             self.transport.signalProcess(name)
-        except ProcessExitedAlready:
-            return
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802, N803
         """See IProcessProtocol."""

@@ -144,7 +144,8 @@ class Supervisor:
         """
         started = self._started = Deferred()
         for worker in self.workers:
-            self._begin(worker)
+            if not self._is_ending:
+                self._begin(worker)
         return started
 
     def drain(self) -> Deferred[None]:
@@ -232,7 +233,10 @@ class Supervisor:
     def _begin(self, worker: Worker) -> None:
         worker.problem = ""
         self._enter(worker, Stage.STARTING)
-        worker.process = self._spawn(worker.number, _Ear(self, worker))
+        try:
+            worker.process = self._spawn(worker.number, _Ear(self, worker))
+        except OSError as error:  # such as no room for another process
+            self._note_end(worker, str(error))
 
     def _hear(self, worker: Worker, message: dict[str, Any]) -> None:
         if "ready" in message:

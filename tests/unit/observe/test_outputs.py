@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from io import StringIO
 from pathlib import Path
@@ -124,6 +125,24 @@ class StreamTests(SynchronousTestCase):
             self.assertIn("lines are lost", formatEvent(events[0]))
             self.assertTrue(end.read(4096).endswith(b"x\n"))
 
+    def test_shared(self) -> None:
+        """A line to a pipe that others write to is written while they wait."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        calls: list[int] = []
+        self.patch(fcntl, "lockf", lambda _, kind: calls.append(kind))
+        with os.fdopen(writing, "w") as stream:
+            StreamOutput(stream, "a pipe", is_shared=True).write("a\n")
+            self.assertEqual(b"a\n", os.read(reading, 10))
+            self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], calls)
+            StreamOutput(stream, "a pipe").write("b\n")
+        with Path(self.mktemp()).open("w") as file:
+            StreamOutput(file, "a file", is_shared=True).write("c\n")
+        with Path("/dev/null").open("w") as null:
+            StreamOutput(null, "nothing", is_shared=True).write("d\n")
+        StreamOutput(StringIO(), "a string", is_shared=True).write("e\n")
+        self.assertEqual(2, len(calls))
+
     def test_terminal(self) -> None:
         """A terminal is known as one."""
         main, other = os.openpty()
@@ -211,6 +230,24 @@ class FileTests(SynchronousTestCase):
         other.write("4\n")
         other.write("5\n")
         self.assertEqual({"log": "3\n5\n", "log.1": "0\n1\n2\n4\n"}, self.files())
+
+    def test_waits(self) -> None:
+        """While one puts the file aside the others wait, and then do not do so, too."""
+        one, other = self.open(size=2, keep=3), self.open(size=2, keep=3)
+        one.write("1\n")
+        other.write("2\n")
+        before = FileOutput._is_ours
+
+        def rotate_meanwhile(output: FileOutput) -> bool:
+            with self.path.open() as again, self.assertRaises(BlockingIOError):
+                fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return before(output)
+
+        self.patch(FileOutput, "_is_ours", rotate_meanwhile)
+        one.write("3\n")
+        self.patch(FileOutput, "_is_ours", before)
+        other.write("4\n")
+        self.assertEqual({"log": "3\n4\n", "log.1": "1\n2\n"}, self.files())
 
     def test_mode(self) -> None:
         """A new file may be read by whoever might read the old one."""
