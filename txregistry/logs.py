@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from attrs import evolve, field, frozen
@@ -57,10 +57,6 @@ class Places:
     is_ours: bool = True
     are_shared: bool = False
 
-    def shared(self) -> Places:
-        """Return the same, shared with other processes."""
-        return evolve(self, are_shared=True)
-
 
 @frozen
 class Logs:
@@ -78,6 +74,11 @@ class Logs:
     outputs: Sequence[Output] = field(default=())
     places: Places | None = None
 
+    @property
+    def files(self) -> list[FileOutput]:
+        """Those of the outputs that are files."""
+        return [each for each in self.outputs if isinstance(each, FileOutput)]
+
     def reopen(self) -> None:
         """Go on in new files, where somebody else has put the old ones aside."""
         for output in self.outputs:
@@ -91,19 +92,23 @@ class Logs:
                 )
 
 
-def open_logs(settings: Settings, places: Places) -> Logs:
+def open_logs(
+    settings: Settings, places: Places, handed: Mapping[str, int] | None = None
+) -> Logs:
     """Open the logs.
 
     Args:
         settings: The configuration.
         places: Where they go if it names no files.
+        handed: The descriptors of files that are open already, by their paths; for
+            those that we may not open ourselves. None: there are none.
 
     Raises:
         ConfigError: A file cannot be written.
     """
-    files = _Files(settings)
     if settings.http.workers.number > 1:
-        places = places.shared()
+        places = evolve(places, are_shared=True)
+    files = _Files(settings, places.are_shared, handed or {})
     application = _application_output(settings, places, files)
     outputs, observers = [application], []
     if places.is_ours:
@@ -139,21 +144,34 @@ def _application_output(settings: Settings, places: Places, files: _Files) -> Ou
 class _Files:
     """Files, each of them opened once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, are_shared: bool, handed: Mapping[str, int]
+    ) -> None:
         self._settings = settings
+        self._are_shared = are_shared
+        self._handed = handed
         self._open: dict[str, FileOutput] = {}
 
     def open(self, key: str, path: str) -> Output:
-        rotate = self._settings.log.rotate
         try:
             file = resolved(path)
             if file not in self._open:
-                self._open[file] = FileOutput(path, Rotation(rotate.size, rotate.keep))
+                self._open[file] = self._make(path, file)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             problem = f"{os.path.abspath(path)} cannot be written: {reason}"
             raise self._settings.error(key, problem) from None
         return self._open[file]
+
+    def _make(self, path: str, file: str) -> FileOutput:
+        rotate = self._settings.log.rotate
+        rotation = Rotation(rotate.size, rotate.keep)
+        try:
+            return FileOutput(path, rotation, self._are_shared)
+        except PermissionError:
+            if file not in self._handed:
+                raise
+            return FileOutput(path, rotation, self._are_shared, self._handed[file])
 
 
 def _format(settings: Settings, output: Output) -> Format:

@@ -47,6 +47,7 @@ def make_crew(
         reactor,
         environ,
         WorkersFolder() if counts else None,
+        [] if logs is None else logs.files,
     )
 
 

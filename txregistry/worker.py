@@ -66,7 +66,7 @@ def make_worker(chief: Chief, reactor: Any) -> RegistryService:
         # Relative paths lead from where that process was when it read them.
         os.chdir(assignment.folder)
     settings = load_document(Document(assignment.name, assignment.text), os.environ)
-    logs = open_logs(settings, _places(assignment))
+    logs = open_logs(settings, _places(assignment), assignment.files)
     observers: Sequence[ILogObserver] = logs.observers
     if not assignment.logs_itself:
         observers = [_Forwarding(chief)]

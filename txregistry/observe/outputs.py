@@ -179,31 +179,45 @@ class FileOutput(Output):
     """A file, which may be rotated by us or by somebody else.
 
     Several processes may write to it: each line goes to its end.
+
+    Attributes:
+        path: Its path, without symbolic links.
+        descriptor: Its descriptor, now.
     """
 
-    def __init__(self, path: str, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        rotation: Rotation | None = None,
+        is_shared: bool = False,
+        descriptor: int | None = None,
+    ) -> None:
         """Open it.
 
         Args:
             path: The file; it is made if it is missing. If it is a symbolic link, it is
                 the file that this names now.
             rotation: When it is put aside; None: never.
+            is_shared: Whether other processes put it aside, too.
+            descriptor: It is open already, which we might not be allowed to do; None:
+                it is not.
 
         Raises:
             OSError: It cannot be opened.
         """
         super().__init__()
         self.name = os.path.abspath(path)
-        self._path = resolved(path)
+        self.path = resolved(path)
+        self._is_shared = is_shared
         self._rotation = rotation or Rotation()
         self._limit = self._rotation.size
         self._mode = 0o666
-        self._descriptor = self._open()
-        status = os.fstat(self._descriptor)
+        self.descriptor = self._open() if descriptor is None else descriptor
+        status = os.fstat(self.descriptor)
         self._mode = status.st_mode & 0o666
-        if not S_ISREG(status.st_mode) or self._path.startswith(_DEVICES):
+        if not S_ISREG(status.st_mode) or self.path.startswith(_DEVICES):
             self._limit = 0
-        self.is_terminal = os.isatty(self._descriptor)
+        self.is_terminal = os.isatty(self.descriptor)
 
     def reopen(self) -> None:
         """See Output."""
@@ -212,17 +226,25 @@ class FileOutput(Output):
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def _put(self, data: bytes) -> bytes:
-        if self._limit and os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._limit:
+        if self._is_shared:
+            self._follow()
+        if self._limit and os.lseek(self.descriptor, 0, os.SEEK_CUR) >= self._limit:
             self._rotate()
-        return data[os.write(self._descriptor, data) :]
+        return data[os.write(self.descriptor, data) :]
+
+    def _follow(self) -> None:
+        """Go on in the file that another process has begun, if one has."""
+        with suppress(OSError):
+            if not os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
+                self._reopen()
 
     def _rotate(self) -> None:
         try:
             # Until this file is closed: another process waits, and sees it is done.
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
             if self._is_ours():
                 self._put_aside()
             self._reopen()
@@ -230,33 +252,33 @@ class FileOutput(Output):
         except OSError:
             # Such as a folder that may not be written to: go on, and try again later.
             self._limit += self._rotation.size
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def _is_ours(self) -> bool:
         """Say whether no other process has put the file aside."""
         try:
-            status = os.stat(self._path)
+            status = os.stat(self.path)
         except FileNotFoundError:
             return False
-        return os.path.samestat(status, os.fstat(self._descriptor))
+        return os.path.samestat(status, os.fstat(self.descriptor))
 
     def _put_aside(self) -> None:
         keep = self._rotation.keep
         if keep == 0:
-            os.unlink(self._path)
+            os.unlink(self.path)
             return
-        names = [self._path, *(f"{self._path}.{n}" for n in range(1, keep + 1))]
+        names = [self.path, *(f"{self.path}.{n}" for n in range(1, keep + 1))]
         for index in range(keep, 0, -1):
             with suppress(FileNotFoundError):
                 os.replace(names[index - 1], names[index])
 
     def _reopen(self) -> None:
-        old, self._descriptor = self._descriptor, self._open()
+        old, self.descriptor = self.descriptor, self._open()
         os.close(old)
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        descriptor = os.open(self._path, flags, self._mode)
+        descriptor = os.open(self.path, flags, self._mode)
         with suppress(OSError):  # a pipe has no end
             os.lseek(descriptor, 0, os.SEEK_END)
         return descriptor

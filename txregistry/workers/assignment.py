@@ -36,6 +36,7 @@ class Assignment:
         logs_access: Whether the access log goes to the standard output, and not where
             the application log goes.
         sockets: The descriptors of the sockets, by the key that says where they are.
+        files: The descriptors of log files that are open, by their paths.
         counts: Whether each counts under its number, in a folder that is theirs alone.
     """
 
@@ -47,6 +48,7 @@ class Assignment:
     log_file: str = ""
     logs_access: bool = True
     sockets: Mapping[str, int] = field(factory=dict)
+    files: Mapping[str, int] = field(factory=dict)
     counts: bool = False
 
     def write(self) -> int:

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger, LogLevel
 
+from txregistry.observe.outputs import FileOutput
 from txregistry.observe.sharing import WorkersFolder
 from txregistry.web.handing import descriptor_of
 from txregistry.workers.assignment import FIRST_SOCKET, Assignment
@@ -39,6 +40,7 @@ class Crew:
         reactor: Any,
         environ: Mapping[str, str],
         folder: WorkersFolder | None = None,
+        files: Sequence[FileOutput] = (),
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -49,12 +51,14 @@ class Crew:
             reactor: Gives time, and starts processes when it runs.
             environ: The environment.
             folder: See above.
+            files: The log files that we have open, and they might not be able to open.
         """
         self._keys = keys
         self._assignment = assignment
         self._reactor = reactor
         self._environ = environ
         self.folder = folder
+        self._files = files
         self._is_running = False
         self._spawner: Spawner | None = None
         self.supervisor = Supervisor(
@@ -76,11 +80,19 @@ class Crew:
         await running  # processes that end are noticed from then on
         sockets = [descriptor_of(port) for port in ports]
         named = {key: FIRST_SOCKET + index for index, key in enumerate(self._keys)}
-        assignment = evolve(self._assignment, sockets=named)
+        behind = FIRST_SOCKET + len(sockets)
+        files = {each.path: behind + n for n, each in enumerate(self._files)}
+        assignment = evolve(self._assignment, sockets=named, files=files)
         environ = dict(self._environ)
         if self.folder is not None:
             environ[_VARIABLE] = self.folder.path
-        self._spawner = Spawner(self._reactor, assignment.write(), sockets, environ)
+        self._spawner = Spawner(
+            self._reactor,
+            assignment.write(),
+            sockets,
+            environ,
+            lambda: [each.descriptor for each in self._files],
+        )
         await self.supervisor.start()
         self._is_running = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -79,6 +79,7 @@ class Spawner:
         assignment: The descriptor of the workers' assignment.
         sockets: The descriptors of the sockets.
         environ: The environment.
+        files: Return the descriptors of log files, as they are by now; behind sockets.
         streams: The descriptors of the standard output and the standard error.
     """
 
@@ -86,6 +87,7 @@ class Spawner:
     assignment: int
     sockets: Sequence[int]
     environ: Mapping[str, str]
+    files: Callable[[], Sequence[int]] = tuple
     streams: tuple[int, int] = field(factory=lambda: (_usable(1), _usable(2)))
 
     def __call__(self, number: int, hears: Hears) -> WorkerProcess:
@@ -98,7 +100,7 @@ class Spawner:
             REPORTS: "r",
             ASSIGNMENT: self.assignment,
         }
-        for index, descriptor in enumerate(self.sockets):
+        for index, descriptor in enumerate([*self.sockets, *self.files()]):
             descriptors[FIRST_SOCKET + index] = descriptor
         # Not the working folder: what lies there is none of the program's business.
         argv = [sys.executable, "-P", "-m", _MODULE, str(number)]

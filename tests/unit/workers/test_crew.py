@@ -84,7 +84,7 @@ class CrewTests(CrewCase):
     def test_start(self) -> None:
         """Workers get the sockets, and a folder to count in; when the reactor runs."""
         self.start()
-        [(_, descriptor, sockets, environ)] = self.spawners
+        [(_, descriptor, sockets, environ, _)] = self.spawners
         self.assertEqual([33], sockets)
         self.assertEqual("b", environ["A"])
         self.assertEqual(self.folder.path, environ["PROMETHEUS_MULTIPROC_DIR"])

@@ -105,7 +105,8 @@ class SpawnerTests(SynchronousTestCase):
         """Start the process of worker 2."""
         reactor: Any = self
         self.spawned: tuple[Any, ...] = ()
-        Spawner(reactor, 40, [41, 42], environ, (1, 2))(2, Ears())
+        spawner = Spawner(reactor, 40, [41, 42], environ, lambda: [43], (1, 2))
+        spawner(2, Ears())
 
     def spawnProcess(self, *arguments: Any, **named: Any) -> None:  # noqa: N802
         """See IReactorProcess."""
@@ -113,12 +114,12 @@ class SpawnerTests(SynchronousTestCase):
         self.spawned = (*arguments, named["childFDs"])
 
     def test_descriptors(self) -> None:
-        """It has two pipes, the streams, its assignment and the sockets."""
+        """It has two pipes, the streams, its assignment, the sockets and log files."""
         self.spawn({})
         _, program, argv, _, descriptors = self.spawned
         self.assertEqual(sys.executable, program)
         self.assertEqual(["-m", "txregistry.worker", "2"], argv[-3:])
-        expected = {0: "w", 1: 1, 2: 2, 3: "r", 4: 40, 5: 41, 6: 42}
+        expected = {0: "w", 1: 1, 2: 2, 3: "r", 4: 40, 5: 41, 6: 42, 7: 43}
         self.assertEqual(expected, descriptors)
 
     def test_environ(self) -> None:
