@@ -249,6 +249,30 @@ class FileTests(SynchronousTestCase):
         other.write("4\n")
         self.assertEqual({"log": "3\n4\n", "log.1": "1\n2\n"}, self.files())
 
+    def test_follows(self) -> None:
+        """One that writes little goes on where the others are, and in no new file."""
+        one = FileOutput(str(self.path), Rotation(2, 1), is_shared=True)
+        other = FileOutput(str(self.path), Rotation(2, 1), is_shared=True)
+        self.addCleanup(one.close)
+        self.addCleanup(other.close)
+        for number in range(4):
+            one.write(f"{number}\n")
+        other.write("4\n")
+        self.assertEqual({"log": "4\n", "log.1": "3\n"}, self.files())
+        last = FileOutput(str(self.path), is_shared=True)
+        self.addCleanup(last.close)
+        self.path.rename(self.folder / "by somebody else")
+        last.write("5\n")
+        self.assertNotIn("log", self.files())
+
+    def test_handed(self) -> None:
+        """It may have been opened by somebody else."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        output = FileOutput(str(self.path), descriptor=descriptor)
+        self.addCleanup(output.close)
+        output.write("a\n")
+        self.assertEqual({"log": "a\n"}, self.files())
+
     def test_mode(self) -> None:
         """A new file may be read by whoever might read the old one."""
         self.path.touch(mode=0o600)
