@@ -187,11 +187,17 @@ class ServingTests(WorkersCase):
         registry.stop()
         self.assertFalse((folder / "socket").exists())
 
-    def test_health(self) -> None:
-        """While a check fails, neither serves; when it is good again, both do."""
+    def test_parent(self) -> None:
+        """What the parent finds out holds for both; it tells what both have done."""
         mark = self.folder() / "mark"
-        file = {"file": str(mark), "interval": "100ms"}
-        registry = self.two({"health": {"file": [file]}})
+        receiver = self.server(Receiver(self.folder()).start())
+        endpoint = {"name": "one", "url": f"http://127.0.0.1:{receiver.port}/"}
+        registry = self.two(
+            {
+                "health": {"file": [{"file": str(mark), "interval": "100ms"}]},
+                "notifications": {"endpoints": [endpoint]},
+            }
+        )
 
         def statuses() -> set[int]:
             found = set()
@@ -206,13 +212,6 @@ class ServingTests(WorkersCase):
         mark.unlink()
         wait_for(lambda: statuses() == {200}, "both serve")
         self.shown("/readyz")
-
-    def test_notifications(self) -> None:
-        """What is done in any of them is told, once."""
-        receiver = self.server(Receiver(self.folder()).start())
-        url = f"http://127.0.0.1:{receiver.port}/"
-        endpoint = {"name": "one", "url": url}
-        registry = self.two({"notifications": {"endpoints": [endpoint]}})
         digests = []
         for pid in self.pids():
             content = os.urandom(100)
@@ -309,10 +308,21 @@ class EndTests(WorkersCase):
 class SeeingTests(WorkersCase):
     """What is to be seen of them."""
 
+    def look_at_pages(self) -> None:
+        """Ask each what it does."""
+        stacks = self.shown("/debug/stacks").decode()
+        for name in ("parent", "1", "2"):
+            self.assertIn(f"== {name}\n", stacks)
+        self.assertIn("worker.py", self.shown("/debug/stacks?worker=2").decode())
+        self.assertEqual([], json.loads(self.shown("/debug/requests")))
+        self.shown("/debug/profile?seconds=0.1&worker=1")
+        self.shown("/debug/profile", 400)
+
     def test_metrics(self) -> None:
-        """The metrics are those of all, also of one that was killed."""
+        """Metrics are those of all, also of one that was killed; pages, of each."""
         registry = self.two()
         pids = self.pids()
+        self.look_at_pages()
         name = "registry_http_requests_total"
         shown = f'{name}{{code="404",handler="manifest",method="get"}}'
 
@@ -336,18 +346,6 @@ class SeeingTests(WorkersCase):
         pids = self.pids()
         ask(pids[1], 8)
         wait_for(lambda: count() == 50, "those after it, too")
-
-    def test_pages(self) -> None:
-        """Each can be asked what it does."""
-        self.two()
-        stacks = self.shown("/debug/stacks").decode()
-        for name in ("parent", "1", "2"):
-            self.assertIn(f"== {name}\n", stacks)
-        own = self.shown("/debug/stacks?worker=2").decode()
-        self.assertIn("worker.py", own)
-        self.assertEqual([], json.loads(self.shown("/debug/requests")))
-        self.shown("/debug/profile?seconds=0.1&worker=1")
-        self.shown("/debug/profile", 400)
 
     def test_reopen(self) -> None:
         """At SIGUSR1 all of them go on in new log files."""
@@ -428,10 +426,9 @@ class StartTests(WorkersCase):
             *(f"--rundir={folder}/elsewhere", "txregistry", "--config", config),
             cwd=folder,
         )
-        wait_for(pidfile.exists, "it runs")
         pid = int(pidfile.read_text())
         try:
-            wait_for(lambda: is_serving(port), "it serves")
+            wait_for(lambda: "workers: 2" in log.read_text(), "it serves")
             image = make_image(random_layers()[2:])
             with connected(port) as wire:
                 push_image(wire, "app", "1", image)
@@ -440,7 +437,6 @@ class StartTests(WorkersCase):
             wait_for(lambda: is_gone(pid), "it ends")
         self.assertFalse(pidfile.exists())
         self.assertTrue((folder / "tree/docker/registry/v2/repositories/app").is_dir())
-        self.assertIn("workers: 2", log.read_text())
         self.assertIn("PUT /v2/app/manifests/1", log.read_text())
 
     def test_systemd(self) -> None:
