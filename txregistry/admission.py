@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred, succeed
 
@@ -35,30 +35,17 @@ from txregistry.auth.tokens import TokenAuthenticator, TokenVerifier
 from txregistry.auth.watched import BrokenFile
 from txregistry.config import Settings, TrustedProxies
 from txregistry.interfaces import IAccessPolicy, IAuthenticator, InvalidOption
+from txregistry.lookups import Lookups
 from txregistry.oci.forwarded import client
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.threads import in_threads_of
-from txregistry.web.endpoints import Routes
-from txregistry.web.gate import Admission, Gate, OpenGate
+from txregistry.web.gate import Admitted, Gate, OpenGate
 from txregistry.web.routes.token import TokenRoutes
 from txregistry.web.urls import Urls
 
 TOKEN_PATH: Final = "/auth/token"
 _NAME: Final = "txregistry"
 _REALM: Final = "txregistry"
-
-
-@frozen
-class Admitted:
-    """What the settings make of ``auth`` and ``access``.
-
-    Attributes:
-        gate: Decides on requests.
-        routes: The token service's endpoints, if there is one.
-    """
-
-    gate: Admission
-    routes: Sequence[Routes] = field(default=())
 
 
 def make_admission(
@@ -170,7 +157,7 @@ class _Joining:
         made = make_checker(checker, self.reactor, others)
         users = self._users(realm, made)
         if self.rules is None or "path" not in options:
-            return Admitted(self._gate([users]))
+            return Admitted(self._gate([users]), logins=_lookups(made))
         # Docker asks once whether it has to log in, and by which scheme.
         key = self._key(f"{options['path']}.token-key.pem")
         return self._join_own(users, made, key, _NAME, _NAME, Options({}))
@@ -248,7 +235,7 @@ class _Joining:
         gate = self._gate([bearer, users])
         challenge = users.challenge((), "", None)
         routes = TokenRoutes(tokens, TOKEN_PATH, challenge, self.address)
-        return Admitted(gate, [routes])
+        return Admitted(gate, [routes], _lookups(checker))
 
     def _users(self, realm: str, checker: ICredentialsChecker) -> IAuthenticator:
         basic = BasicAuthenticator(realm, checker)
@@ -292,6 +279,12 @@ def _client_address(proxies: TrustedProxies) -> Callable[[Any], str]:
 def _certificate(request: Any) -> ClientCertificate | None:
     certificate = request.client_certificate()
     return None if certificate is None else ClientCertificate.of(certificate)
+
+
+def _lookups(checker: ICredentialsChecker) -> Lookups | None:
+    """Return how often a checker remembered a login; None: it does not say."""
+    found = getattr(checker, "lookups", None)
+    return found if isinstance(found, Lookups) else None
 
 
 def _no_version(name: str) -> Deferred[str | None]:

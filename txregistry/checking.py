@@ -116,19 +116,18 @@ def _file_check(given: FileSettings, reactor: Any) -> ScheduledCheck:
 
 def _http_check(name: str, given: HTTPSettings, reactor: Any) -> ScheduledCheck:
     # Not before there is such a check: it takes memory.
-    from treq.client import HTTPClient
     from twisted.web.client import Agent
 
     url, credentials = split_user(given.uri)
     timeout = given.timeout or TIMEOUT
     # A new connection each time: an old one would not show that nobody listens.
-    client = HTTPClient(Agent(reactor, connectTimeout=timeout))
+    agent = Agent(reactor, connectTimeout=timeout)
     headers = {
         "User-Agent": [f"txregistry/{__version__}"],
         **credentials,
         **given.headers,
     }
-    check = HTTPCheck(name, client, url, headers, given.statuscode or 200)
+    check = HTTPCheck(name, agent, url, headers, given.statuscode or 200)
     return _scheduled(check, given.interval, given.threshold, timeout)
 
 

@@ -13,6 +13,8 @@ from twisted.logger import Logger
 from txregistry import __version__
 from txregistry.config import ConfigError, Origin, Settings
 from txregistry.interfaces import Exchange, IRequestWatcher, IStorageDriver, ITracer
+from txregistry.lookups import Lookups
+from txregistry.observe.cache_metrics import CacheMetrics
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
 from txregistry.observe.exporters import UnusableVariable, asked
 from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
@@ -98,6 +100,16 @@ class Observing:
         """Show how many checks fail, of those that are returned."""
         if self.metrics is not None:
             self.metrics.collectors.register(HealthGauges(failures))
+
+    def add_caches(self, caches: Mapping[str, Lookups]) -> None:
+        """Show how often caches were asked, and what came of it.
+
+        Args:
+            caches: Their lookups by their names; ``content`` is what is kept of the
+                store.
+        """
+        if self.metrics is not None:
+            CacheMetrics(self.metrics, caches)
 
     def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
         """Return a driver that does the same, and is timed and traced."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -18,7 +17,9 @@ from txregistry.heralds import Herald, LogHerald, WorkerHerald
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
 from txregistry.listening import make_contexts, make_listeners
 from txregistry.logs import Logs
+from txregistry.lookups import Lookups
 from txregistry.manning import make_crew
+from txregistry.observe.cache_metrics import CONTENT, LOGINS
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
     Tracing,
@@ -37,7 +38,8 @@ from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
-from txregistry.web.gate import Admission, OpenGate
+from txregistry.web.gate import Admitted, OpenGate
+from txregistry.web.intake import make_intake
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes, NotYetRoutes
@@ -92,7 +94,7 @@ def make_service(
     own_driver = _make_driver(settings, reactor)
     contexts = make_contexts(settings, reactor)
     urls = _urls(settings)
-    gate, more_routes = _admission(settings, reactor, urls, makes_files)
+    admitted = _admission(settings, reactor, urls, makes_files)
     tracing = make_tracing(os.environ, reactor)
     telling = _make_telling(settings, reactor, urls, tracing, chief)
     notifications, witness = telling.notifications, telling.witness
@@ -111,6 +113,7 @@ def make_service(
     observing.add_health(lambda: health.failures)
     frame = _frame(settings, health)
     witness = observing.witness(witness)
+    intake = make_intake(reactor)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -118,11 +121,16 @@ def make_service(
         SERVER_NAME,
         [*(logs or Logs()).watchers, *observing.watchers],
         tracer=tracing.tracer,
+        intake=intake,
     )
+    observing.add_caches(_caches(admitted, site))
 
     async def open_routes() -> KleinResource:
         routes = await _routes(settings, driver, reactor, urls)
-        return make_resource([*routes, *more_routes], frame, gate, witness)
+        all_routes = [*routes, *admitted.routes]
+        if site.fast is not None:
+            site.fast.open(admitted.gate, witness, health.is_failing)
+        return make_resource(all_routes, frame, admitted.gate, witness)
 
     handed = chief.assignment.sockets if chief else None
     pages = make_process_pages(settings, reactor, site)
@@ -139,7 +147,7 @@ def make_service(
         shown = HealthPages(health, crew.problems if crew else list)
         pages = [*observing.pages, shown, *pages]
         debug = make_debug_listener(settings, reactor, pages)
-    parts: list[Part | None] = [observing, debug, notifications]
+    parts: list[Part | None] = [observing, debug, notifications, intake]
     return RegistryService(
         site,
         make_listeners(settings, reactor, contexts, handed),
@@ -157,16 +165,14 @@ def make_service(
 
 def _admission(
     settings: Settings, reactor: Any, urls: Urls, makes_files: bool
-) -> tuple[Admission, Sequence[Routes]]:
-    """Return what decides on requests, and the endpoints that it needs itself."""
+) -> Admitted:
     access = settings.access
     if not (settings.auth.controller or access.file or access.rules is not None):
-        return OpenGate(), []
+        return Admitted(OpenGate())
     # Not before somebody is to be asked: what knows tokens takes time and memory.
     from txregistry.admission import make_admission
 
-    admitted = make_admission(settings, reactor, urls, makes_files)
-    return admitted.gate, admitted.routes
+    return make_admission(settings, reactor, urls, makes_files)
 
 
 @frozen
@@ -195,6 +201,15 @@ def _make_telling(
     if made is None:
         return _Telling()
     return _Telling(made, make_witness(settings, made, urls, reactor))
+
+
+def _caches(admitted: Admitted, site: RegistrySite) -> dict[str, Lookups]:
+    caches = {}
+    if admitted.logins is not None:
+        caches[LOGINS] = admitted.logins
+    if site.fast is not None:
+        caches[CONTENT] = site.fast.lookups
+    return caches
 
 
 def _urls(settings: Settings) -> Urls:

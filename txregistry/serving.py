@@ -18,6 +18,7 @@ from twisted.python.components import Componentized
 from txregistry.heralds import Herald
 from txregistry.logs import Logs
 from txregistry.observe.health import Health
+from txregistry.polling import poll_directly
 from txregistry.web.handing import give_up_clients
 from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite
@@ -133,6 +134,7 @@ class RegistryService(Service):
     def startService(self) -> None:
         """Open the store and serve."""
         super().startService()
+        poll_directly(self._reactor)
         Deferred.fromCoroutine(self._start()).addErrback(
             lambda failure: _log.failure("cannot start", failure)
         )

@@ -9,11 +9,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.reactor import QuietReactor
-from txregistry.admission import Admitted, make_admission
+from txregistry.admission import make_admission
 from txregistry.auth.editing import set_password
 from txregistry.config import ConfigError, load
+from txregistry.lookups import Lookups
 from txregistry.testing.wire import Wire
 from txregistry.web.app import Frame, make_resource
+from txregistry.web.gate import Admitted
 from txregistry.web.urls import Urls
 
 _RULES = 'access: {rules: [{who: authenticated, may: "*", on: "**"}]}\n'
@@ -56,6 +58,14 @@ class AdmissionTests(SynchronousTestCase):
             (f"{{htpasswd: {{path: {self.users}, nope: 1}}}}", "auth.htpasswd.nope"),
         ):
             self.assertIn(f"{key}: unknown option", self.refuse(auth))
+
+    def test_logins(self) -> None:
+        """Whoever asks can see how often logins were remembered, if any are."""
+        htpasswd = f"{{htpasswd: {{realm: a, path: {self.users}}}}}"
+        silly = self.make("{silly: {realm: a, service: b}}")
+        for admitted in (self.make(htpasswd), self.make(htpasswd, _RULES)):
+            self.assertEqual(Lookups(), admitted.logins)
+        self.assertIsNone(silly.logins)
 
     def test_realm_of_tokens(self) -> None:
         """The realm that was configured is what a wrong password is told."""

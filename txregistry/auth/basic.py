@@ -12,9 +12,15 @@ from twisted.internet.defer import maybeDeferred
 from zope.interface import implementer
 
 from txregistry.auth.challenges import parameter, require_printable
+from txregistry.auth.remembering import IQuickChecker
 from txregistry.auth.users import User
 from txregistry.deferreds import deferred
-from txregistry.interfaces import IAuthenticator, Identity, LoginFailed
+from txregistry.interfaces import (
+    Identity,
+    IQuickAuthenticator,
+    LoginFailed,
+    NotRemembered,
+)
 from txregistry.oci.access import Access
 
 
@@ -23,7 +29,7 @@ def no_groups(_name: str) -> Iterable[str]:
     return ()
 
 
-@implementer(IAuthenticator)
+@implementer(IQuickAuthenticator)
 class BasicAuthenticator:
     """Finds out who a client is by what a checker of twisted.cred's says.
 
@@ -52,6 +58,7 @@ class BasicAuthenticator:
             "realm", require_printable("realm", realm)
         )
         self._checker = checker
+        self._quick = IQuickChecker(checker, None)
         self._groups = groups
 
     @deferred
@@ -67,6 +74,16 @@ class BasicAuthenticator:
             # What the checker says of it is not for the client, nor for the log.
             raise LoginFailed from None
         return self._identity(avatar)
+
+    def recall(self, credentials: object, address: str) -> Identity | None:
+        """See IQuickAuthenticator."""
+        if IAnonymous.providedBy(credentials):
+            return Identity()
+        if not IUsernamePassword.providedBy(credentials):
+            return None
+        if self._quick is None:
+            raise NotRemembered
+        return self._identity(self._quick.recall(credentials))
 
     def challenge(
         self, accesses: Sequence[Access], origin: str, problem: str | None

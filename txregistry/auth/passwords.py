@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.interfaces import IReactorTime
@@ -17,17 +16,18 @@ from txregistry.auth.hashes import DEFAULT_COST, dummy, verify
 from txregistry.auth.htpasswd import Htpasswd, parse_htpasswd
 from txregistry.auth.loading import ICheckerFactory
 from txregistry.auth.options import Options
-from txregistry.auth.remembering import LIFETIME, Remembered
+from txregistry.auth.remembering import LIFETIME, IQuickChecker, Remembered
 from txregistry.auth.verifying import Verifying
 from txregistry.auth.watched import BrokenFile, WatchedFile
 from txregistry.deferreds import deferred
-from txregistry.interfaces import InvalidOption
+from txregistry.interfaces import InvalidOption, NotRemembered
+from txregistry.lookups import Lookups
 from txregistry.threads import InThread, in_threads_of
 
 _log = Logger()
 
 
-@implementer(ICredentialsChecker)
+@implementer(IQuickChecker)
 class HtpasswdChecker:
     """Knows the users of an htpasswd file, as it is at the moment of a login."""
 
@@ -53,6 +53,11 @@ class HtpasswdChecker:
         self._remembered = remembered
         self._verifying = verifying
 
+    @property
+    def lookups(self) -> Lookups:
+        """How often a login was remembered, and how often not."""
+        return self._remembered.lookups
+
     @deferred
     async def requestAvatarId(  # noqa: N802 # twisted.cred's name
         self, credentials: IUsernamePassword
@@ -76,6 +81,18 @@ class HtpasswdChecker:
         if stored is None or not fits:
             raise UnauthorizedLogin
         self._remembered.add(mark, user)
+        return user
+
+    def recall(self, credentials: IUsernamePassword) -> bytes:
+        """See IQuickChecker."""
+        users = self._file.unchanged()
+        user = credentials.username
+        stored = None if users is None else users.hashes.get(user)
+        if stored is None:
+            raise NotRemembered
+        mark = self._remembered.mark(user, credentials.password, stored)
+        if self._remembered.get(mark) is None:
+            raise NotRemembered
         return user
 
     @deferred

@@ -15,6 +15,8 @@ from zope.interface import implementer
 
 from txregistry.auth.verifying import Verifying
 from txregistry.deferreds import deferred
+from txregistry.interfaces import NotRemembered
+from txregistry.lookups import Lookups
 
 LIFETIME: Final = 60.0  # seconds
 MOST: Final = 10_000  # credentials; about 4 MB
@@ -27,6 +29,9 @@ class Remembered(Generic[_T]):
 
     What is kept of them is of no use to anybody else: a hash with a key that this
     process alone knows.
+
+    Attributes:
+        lookups: How often credentials were remembered, and how often not.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Remembered(Generic[_T]):
         self._lifetime = lifetime
         self._most = most
         self._key = secrets.token_bytes(32)
+        self.lookups = Lookups()
         self._known: OrderedDict[bytes, tuple[float, _T]] = OrderedDict()
 
     def mark(self, *parts: bytes) -> bytes:
@@ -67,16 +73,31 @@ class Remembered(Generic[_T]):
     def get(self, mark: bytes) -> _T | None:
         """Return whose some credentials are; None: they are not remembered."""
         found = self._known.get(mark)
-        if found is None:
-            return None
-        end, whose = found
-        if end > self._clock.seconds():
-            return whose
-        del self._known[mark]
+        if found is not None:
+            end, whose = found
+            if end > self._clock.seconds():
+                self.lookups.hits += 1
+                return whose
+            del self._known[mark]
+        self.lookups.misses += 1
         return None
 
 
-@implementer(ICredentialsChecker)
+class IQuickChecker(ICredentialsChecker):
+    """A checker that can say at once whose credentials are that it has just seen."""
+
+    def recall(credentials: IUsernamePassword) -> Any:  # noqa: N805 - an interface
+        """Do what ``requestAvatarId`` does, in microseconds.
+
+        Returns:
+            The avatar's id.
+
+        Raises:
+            NotRemembered: It would take longer, or they are not good.
+        """
+
+
+@implementer(IQuickChecker)
 class RememberingChecker:
     """Asks another checker, and then not again for some time if the login was good.
 
@@ -96,6 +117,11 @@ class RememberingChecker:
         self._remembered = remembered
         self._verifying = verifying
 
+    @property
+    def lookups(self) -> Lookups:
+        """How often a login was remembered, and how often not."""
+        return self._remembered.lookups
+
     @deferred
     async def requestAvatarId(  # noqa: N802 # twisted.cred's name
         self, credentials: IUsernamePassword
@@ -110,3 +136,11 @@ class RememberingChecker:
         )
         self._remembered.add(mark, avatar)
         return avatar
+
+    def recall(self, credentials: IUsernamePassword) -> Any:
+        """See IQuickChecker."""
+        mark = self._remembered.mark(credentials.username, credentials.password)
+        known = self._remembered.get(mark)
+        if known is None:
+            raise NotRemembered
+        return known

@@ -16,7 +16,14 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.interfaces import IAuthenticator, Identity, LoginDelayed, LoginFailed
+from txregistry.interfaces import (
+    IAuthenticator,
+    Identity,
+    IQuickAuthenticator,
+    LoginDelayed,
+    LoginFailed,
+    NotRemembered,
+)
 from txregistry.oci.access import Access
 
 FREE: Final = 5
@@ -49,7 +56,7 @@ class _Record:
     busy: bool = False
 
 
-@implementer(IAuthenticator)
+@implementer(IQuickAuthenticator)
 class ThrottledAuthenticator:
     """Asks another authenticator, but not for addresses that have to wait.
 
@@ -81,6 +88,7 @@ class ThrottledAuthenticator:
                 longest ago are forgotten first.
         """
         self._authenticator = authenticator
+        self._quick = IQuickAuthenticator(authenticator, None)
         self._clock = clock
         self._free = free
         self._shortest = shortest
@@ -104,6 +112,17 @@ class ThrottledAuthenticator:
             return await self._try(credentials, address, place)
         finally:
             record.busy = False
+
+    def recall(self, credentials: object, address: str) -> Identity | None:
+        """See IQuickAuthenticator. An address with failures has to be looked into."""
+        if self._quick is None:
+            raise NotRemembered
+        if self._records and not IAnonymous.providedBy(credentials):
+            place = _place_of(address)
+            if place is not None and self._record_of(place) is not None:
+                raise NotRemembered
+        identity: Identity | None = self._quick.recall(credentials, address)
+        return identity
 
     def challenge(
         self, accesses: Sequence[Access], origin: str, problem: str | None

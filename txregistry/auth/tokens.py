@@ -23,10 +23,11 @@ from txregistry.auth.jws import ALGORITHMS, BadToken, SignedToken
 from txregistry.auth.keys import TrustedKeys
 from txregistry.deferreds import deferred
 from txregistry.interfaces import (
-    IAuthenticator,
     Identity,
     InvalidOption,
+    IQuickAuthenticator,
     LoginFailed,
+    NotRemembered,
 )
 from txregistry.oci.access import Access, format_scope
 
@@ -97,13 +98,10 @@ class TokenVerifier:
         Raises:
             LoginFailed: It does not hold: ``invalid_token``.
         """
-        now = self._clock.seconds()
-        content = text.encode("utf-8", "surrogatepass")
-        name = hashlib.blake2b(content, key=self._secret, digest_size=32).digest()
-        known = self._verified.get(name)
-        if known is not None and known.begin <= now <= known.end:
-            self._verified.move_to_end(name)
-            return known.identity
+        name, now = self._name(text), self._clock.seconds()
+        identity = self._remembered(name, now)
+        if identity is not None:
+            return identity
         try:
             verified = self._examine(text, now)
         except BadToken as error:
@@ -114,6 +112,28 @@ class TokenVerifier:
         if len(self._verified) > self._most:
             self._verified.popitem(last=False)
         return verified.identity
+
+    def recall(self, text: str) -> Identity:
+        """Say whom a token is for that has been verified.
+
+        Raises:
+            NotRemembered: It has not, or it holds no more.
+        """
+        identity = self._remembered(self._name(text), self._clock.seconds())
+        if identity is None:
+            raise NotRemembered
+        return identity
+
+    def _name(self, text: str) -> bytes:
+        content = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, key=self._secret, digest_size=32).digest()
+
+    def _remembered(self, name: bytes, now: float) -> Identity | None:
+        known = self._verified.get(name)
+        if known is None or not known.begin <= now <= known.end:
+            return None
+        self._verified.move_to_end(name)
+        return known.identity
 
     def _examine(self, text: str, now: float) -> _Verified:
         token = SignedToken.parse(text)
@@ -133,7 +153,7 @@ class TokenVerifier:
 _UNQUOTED: Final = re.compile(r'["\\]')
 
 
-@implementer(IAuthenticator)
+@implementer(IQuickAuthenticator)
 class TokenAuthenticator:
     """Finds out who a client is by the token that a token service gave it."""
 
@@ -176,6 +196,12 @@ class TokenAuthenticator:
         if not IBearerToken.providedBy(credentials):
             return None
         return self._verifier.verify(IBearerToken(credentials).text)
+
+    def recall(self, credentials: object, address: str) -> Identity | None:
+        """See IQuickAuthenticator."""
+        if not IBearerToken.providedBy(credentials):
+            return None
+        return self._verifier.recall(IBearerToken(credentials).text)
 
     def challenge(
         self, accesses: Sequence[Access], origin: str, problem: str | None

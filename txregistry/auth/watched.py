@@ -123,6 +123,10 @@ class WatchedFile(Generic[_T]):
             await shielded(self._refresh())
         return self._reading.value
 
+    def unchanged(self) -> _T | None:
+        """Return what the file says; None: it may have changed. It costs a ``stat``."""
+        return None if self._has_changed() else self._reading.value
+
     def current(self) -> _T:
         """Return what the file said when somebody last looked.
 

@@ -23,6 +23,14 @@ _ASSIGNMENT: Final = re.compile(
     r"[^&;\s]+"
 )
 _VALUE: Final = re.compile("[^&;]+")
+_ORIGIN: Final = re.compile("[^:/?#]*://[^/?#]*")
+_SEGMENT: Final = re.compile("[^/]+")
+# Words of one case, and versions: what people call things, and what no token is.
+_WORDS: Final = re.compile(
+    "(?:[A-Za-z]?[a-z]{1,11}|[A-Z]{1,3}|v[0-9]{1,3})"
+    "(?:[._-](?:[A-Za-z]?[a-z]{1,11}|v?[0-9]{1,3}))*"
+)
+_LONGEST_WORDS: Final = 24
 
 
 def is_secret(name: str) -> bool:
@@ -53,9 +61,16 @@ def masked(name: str, value: Any) -> Any:
 
 
 def masked_url(url: str) -> str:
-    """Return a URL as it may be shown: without user, and no value in its query."""
-    plain, mark, query = _cleaned(url).partition("?")
-    return plain + mark + _VALUE.sub(_hide_value, query)
+    """Return a URL as it may be shown.
+
+    That is without user, value in its query, fragment, and what in its path does not
+    look like words: those who take messages give out URLs that are a secret as a whole.
+    """
+    plain, mark, query = _cleaned(url).partition("#")[0].partition("?")
+    origin = _ORIGIN.match(plain)
+    end = 0 if origin is None else origin.end()
+    path = _SEGMENT.sub(_hide_segment, plain[end:])
+    return plain[:end] + path + mark + _VALUE.sub(_hide_value, query)
 
 
 def hidden(value: Any) -> Any:
@@ -65,6 +80,12 @@ def hidden(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [hidden(item) for item in value]
     return value if value is None or isinstance(value, bool) or value == "" else MASK
+
+
+def _hide_segment(segment: re.Match[str]) -> str:
+    text = segment[0]
+    are_words = len(text) <= _LONGEST_WORDS and _WORDS.fullmatch(text)
+    return text if are_words else MASK
 
 
 def _hide_value(parameter: re.Match[str]) -> str:

@@ -7,11 +7,12 @@ moments of one second rendered once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, TypeAlias
 
-from txregistry.interfaces import Exchange
+from txregistry.interfaces import Exchange, Hit
 from txregistry.observe.escaping import one_line, quotable, word
 from txregistry.observe.paint import Paint
 from txregistry.observe.stamps import (
@@ -22,34 +23,61 @@ from txregistry.observe.stamps import (
     time_of_day,
 )
 
-AccessFormat: TypeAlias = Callable[[Exchange], str]
-"""Makes a line, with its end."""
+Line: TypeAlias = Callable[[Any], str]
+"""Makes a line of a request that is like others: of its Hit, or of all that it is."""
+
+
+class AccessFormat(ABC):
+    """Makes a line of a request, with its end."""
+
+    def __call__(self, exchange: Exchange) -> str:
+        """Return a request's line."""
+        return self._line(exchange)(exchange)
+
+    def alike(self, exchange: Exchange, hits: Sequence[Hit]) -> str:
+        """Return the lines of requests that are alike.
+
+        Args:
+            exchange: What they have in common.
+            hits: What they have not.
+        """
+        return "".join(map(self._line(exchange), hits))
+
+    @abstractmethod
+    def _line(self, exchange: Exchange) -> Line:
+        """Return what makes the lines of all requests that are like one.
+
+        What it is given has all that a Hit has.
+        """
+
 
 _COLOURS: Final = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}  # by hundreds
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
-class CombinedFormat:
+class CombinedFormat(AccessFormat):
     """Apache's and NCSA's combined format."""
 
     def __init__(self) -> None:
         """Prepare."""
         self._stamp = Stamp(combined)
 
-    def __call__(self, exchange: Exchange) -> str:
-        """See AccessFormat."""
-        user = exchange.user
-        return (
-            f"{exchange.address} - {word(user) if user else '-'} "
-            f"[{self._stamp.of(exchange.began)}] "
+    def _line(self, exchange: Exchange) -> Line:
+        stamp, user = self._stamp.of, word(exchange.user) if exchange.user else "-"
+        rest = (
             f'"{quotable(exchange.method)} {quotable(exchange.uri)} '
             f'{quotable(exchange.protocol)}" {exchange.status} {exchange.sent} '
             f'"{quotable(exchange.referer or "-")}" '
             f'"{quotable(exchange.agent or "-")}"\n'
         )
 
+        def line(hit: Hit) -> str:
+            return f"{hit.address} - {user} [{stamp(hit.began)}] {rest}"
 
-class JSONAccessFormat:
+        return line
+
+
+class JSONAccessFormat(AccessFormat):
     """A JSON object a line, with all that is known."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
@@ -59,30 +87,38 @@ class JSONAccessFormat:
         shown = json.dumps(besides, separators=(",", ":"), default=str)
         self._more = f",{shown[1:-1]}" if besides else ""
 
-    def __call__(self, exchange: Exchange) -> str:
-        """See AccessFormat."""
-        began, quote = exchange.began, encode_basestring_ascii
+    def _line(self, exchange: Exchange) -> Line:
+        stamp, quote = self._stamp.of, encode_basestring_ascii
         user, repository = exchange.user, exchange.repository
         reference, referer = exchange.reference, exchange.referer
         agent = exchange.agent
-        return (
-            f'{{"time":"{self._stamp.of(began)}{milliseconds(began)}",'
-            f'"logger":"access","request_id":{quote(exchange.id)},'
-            f'"remote":{quote(exchange.address)},'
+        middle = (
             f'"user":{"null" if user is None else quote(user)},'
             f'"method":{quote(exchange.method)},"uri":{quote(exchange.uri)},'
             f'"protocol":{quote(exchange.protocol)},"route":{quote(exchange.route)},'
             f'"repository":{"null" if repository is None else quote(repository)},'
             f'"reference":{"null" if reference is None else quote(reference)},'
             f'"status":{exchange.status},"bytes_in":{exchange.received},'
-            f'"bytes_out":{exchange.sent},"duration":{exchange.seconds:.6f},'
-            f'"referer":{"null" if referer is None else quote(referer)},'
+            f'"bytes_out":{exchange.sent},"duration":'
+        )
+        rest = (
+            f',"referer":{"null" if referer is None else quote(referer)},'
             f'"user_agent":{"null" if agent is None else quote(agent)}'
             f"{self._more}}}\n"
         )
 
+        def line(hit: Hit) -> str:
+            began = hit.began
+            return (
+                f'{{"time":"{stamp(began)}{milliseconds(began)}",'
+                f'"logger":"access","request_id":{quote(hit.id)},'
+                f'"remote":{quote(hit.address)},{middle}{hit.seconds:.6f}{rest}'
+            )
 
-class TerminalAccessFormat:
+        return line
+
+
+class TerminalAccessFormat(AccessFormat):
     """Short lines in columns and colours, for somebody who looks on."""
 
     def __init__(self, coloured: bool) -> None:
@@ -90,18 +126,22 @@ class TerminalAccessFormat:
         self._stamp = Stamp(time_of_day)
         self._paint = Paint(coloured)
 
-    def __call__(self, exchange: Exchange) -> str:
-        """See AccessFormat."""
-        paint, status = self._paint, exchange.status
-        details = [f"{exchange.seconds * 1000:.0f} ms", _size(exchange)]
-        if exchange.user is not None:
-            details.append(one_line(exchange.user))
-        return (
-            f"{paint('dim', self._stamp.of(exchange.began))} "
+    def _line(self, exchange: Exchange) -> Line:
+        paint, status, size = self._paint, exchange.status, _size(exchange)
+        user = "" if exchange.user is None else f"{one_line(exchange.user)} "
+        middle = (
             f"{paint(_COLOURS.get(status // 100, 'dim'), f'{status:<5}')} "
-            f"{quotable(exchange.method):6} {quotable(exchange.uri)} "
-            f"{paint('dim', ' '.join([*details, exchange.id[:8]]))}\n"
+            f"{quotable(exchange.method):6} {quotable(exchange.uri)}"
         )
+
+        def line(hit: Hit) -> str:
+            took = f"{hit.seconds * 1000:.0f} ms {size} {user}{hit.id[:8]}"
+            return (
+                f"{paint('dim', self._stamp.of(hit.began))} {middle} "
+                f"{paint('dim', took)}\n"
+            )
+
+        return line
 
 
 _NAMES: Final = frozenset(

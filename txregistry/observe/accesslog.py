@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zope.interface import implementer
 
-from txregistry.interfaces import Exchange, IRequestWatcher
+from txregistry.interfaces import Exchange, Hit, IRequestWatcher
 from txregistry.observe.accessformats import AccessFormat
 from txregistry.observe.outputs import Output
 
@@ -29,3 +31,8 @@ class AccessLog:
     def ended(self, exchange: Exchange) -> None:
         """See IRequestWatcher."""
         self._output.write(self._write(exchange))
+
+    def ended_alike(self, exchange: Exchange, hits: Sequence[Hit]) -> None:
+        """See IRequestWatcher."""
+        if hits:
+            self._output.write(self._write.alike(exchange, hits))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
 
 from txregistry.interfaces import (
     IStorageDriver,
@@ -24,12 +25,12 @@ from txregistry.registry.layout import PROBE, SECRET
 from txregistry.threads import InThread, to_the_end
 
 # Files of the registry's own, which nobody deletes while it runs.
-if TYPE_CHECKING:
-    from treq.client import HTTPClient
-
 _LANDMARKS: Final = (SECRET, PROBE)
 _CONTENT: Final = b"txregistry writes this to see whether it can\n"
 _LONGEST_REASON: Final = 200
+
+# Headers that are nobody's secret.
+_PLAIN: Final = ("accept", "accept-language", "user-agent")
 
 
 class CheckFailed(Exception):
@@ -123,7 +124,7 @@ class HTTPCheck:
     def __init__(
         self,
         name: str,
-        client: HTTPClient,
+        agent: IAgent,
         url: str,
         headers: Mapping[str, Sequence[str]],
         status: int,
@@ -132,13 +133,21 @@ class HTTPCheck:
 
         Args:
             name: What the check is called.
-            client: Makes connections.
+            agent: Makes connections.
             url: What is asked for.
-            headers: What goes with the request.
+            headers: What goes with the request; to another host, or without TLS where
+                there was some, only what everybody may know.
             status: The right status. Redirections are followed unless it is one.
         """
+        # Not before there is such a check: it takes memory.
+        from treq.client import HTTPClient
+        from twisted.web.client import BrowserLikeRedirectAgent
+
         self.name = name
-        self._client = client
+        if not 300 <= status < 400:
+            secret = [name.encode() for name in headers if name.lower() not in _PLAIN]
+            agent = BrowserLikeRedirectAgent(agent, sensitiveHeaderNames=secret)
+        self._client = HTTPClient(agent)
         self._url = url
         self._headers = Headers()
         for key, values in headers.items():
@@ -152,7 +161,7 @@ class HTTPCheck:
             response = await self._client.head(
                 self._url,
                 headers=self._headers,
-                allow_redirects=not 300 <= self._status < 400,
+                allow_redirects=False,  # the agent does that, and is more careful
             )
         except CancelledError:
             raise

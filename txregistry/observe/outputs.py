@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import io
 import os
-import select
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from stat import S_ISCHR, S_ISREG
-from threading import Lock
+from contextlib import suppress
+from stat import S_ISREG
+from threading import Lock, Thread
+from time import sleep
 from typing import IO, Final
 
 from attrs import frozen
 from twisted.logger import Logger
 
-_log = Logger()
+from txregistry.observe.descriptors import (
+    WholeLines,
+    Write,
+    is_cut,
+    open_to_append,
+    wait_for_room,
+    writer_to,
+)
 
-# For so many milliseconds we wait for a reader that takes nothing, if whoever gave us
-# the descriptor lets us know; if not, the kernel waits as long as it takes.
-_PATIENCE: Final = 1000
+_log = Logger()
 
 # What is there is the kernel's, and not to be put aside.
 _DEVICES: Final = ("/dev/", "/proc/")
 _MOST_LINKS: Final = 40  # as many as Linux follows
+
+_MOST_LATE: Final = 1024 * 1024  # bytes that wait for a reader
+_PIECE: Final = 64 * 1024  # bytes that are written together of those
+_LOOK: Final = 1.0  # seconds after which one looks whether the reader is another one
+_PAUSE: Final = 0.01  # seconds, where there is room, but not for us
+_LAST: Final = 1.0  # seconds in which a reader can still take what waits at the end
 
 
 @frozen
@@ -43,7 +54,9 @@ class Rotation:
 class Output(ABC):
     """Takes lines, each at once and whole, from any thread.
 
-    Lines that cannot be written are lost; how many were is said when it works again.
+    Nobody is ever held up. For a pipe whose reader is slow, lines wait, up to 1 MiB of
+    them; a thread hands them on that is there while any do. Lines that cannot be
+    written are lost; how many were is said when it works again.
 
     Attributes:
         name: What it is called, for people.
@@ -52,34 +65,102 @@ class Output(ABC):
 
     name: str
     is_terminal = False
+    _descriptor: int | None = None
 
     def __init__(self) -> None:
         """Prepare."""
         self._lock = Lock()
         self._lost = 0
         self._torn = False
+        self._late = bytearray()
+        self._handing_on: Thread | None = None
 
     def write(self, text: str) -> None:
         """Write lines, with their ends."""
         data = text.encode("utf-8", "backslashreplace")
         try:
-            with self._lock, self._alone():
-                if self._torn:
-                    data = b"\n" + data
-                rest = self._put(data)
-                while rest:
-                    self._torn = True
-                    rest = self._put(rest)
-                self._torn = False
+            with self._lock:
+                if self._late:
+                    self._keep(data)
+                    return
+                self._write(data)
         except (OSError, ValueError) as error:
-            self._lost += 1
-            if self._lost == 1:
-                _log.error(
-                    "cannot write to {output}: {error}; lines are lost",
-                    output=self.name,
-                    error=error,
-                )
-            return
+            self._lose(data, error)
+        else:
+            self._tell_lost()
+
+    def _write(self, data: bytes) -> None:
+        """Write as much as there is room for; what there is not has to wait."""
+        rest = b"\n" + data if self._torn else data
+        try:
+            while rest:
+                left = self._put(rest)
+                self._torn = bool(left)
+                rest = left
+        except BlockingIOError:
+            if self._descriptor is None:
+                raise
+            self._torn = False
+            self._late += rest
+            self._hand_on()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep lines behind those that wait.
+
+        Raises:
+            BlockingIOError: There are too many.
+        """
+        if len(self._late) + len(data) > _MOST_LATE:
+            raise BlockingIOError("nobody reads it")
+        self._late += data
+
+    def _hand_on(self) -> None:
+        if self._handing_on is None:
+            atexit.register(self._wait_at_end)
+        self._handing_on = Thread(target=self._hand_on_late, daemon=True)
+        self._handing_on.start()
+
+    def _hand_on_late(self) -> None:
+        """Hand on what waits, in a thread of its own."""
+        while True:
+            assert self._descriptor is not None
+            wait_for_room(self._descriptor, _LOOK)
+            try:
+                with self._lock:
+                    piece = bytes(self._late[:_PIECE])
+                    del self._late[: len(piece) - len(self._put(piece))]
+                    if self._late:
+                        continue
+            except BlockingIOError:
+                sleep(_PAUSE)
+            except (OSError, ValueError) as error:
+                with self._lock:
+                    lost = bytes(self._late)
+                    self._late.clear()
+                    self._torn = True
+                self._lose(lost, error)
+                return
+            else:
+                self._tell_lost()
+                return
+
+    def _wait_at_end(self) -> None:
+        """Give the reader a last chance, at the process's end."""
+        if self._handing_on is not None:
+            self._handing_on.join(_LAST)
+
+    def _lose(self, data: bytes, error: Exception) -> None:
+        lost = data.count(b"\n")
+        first = not self._lost
+        self._lost += lost
+        if first:
+            _log.error(
+                "cannot write to {output}: {error}; lines are lost",
+                output=self.name,
+                error=error,
+            )
+
+    def _tell_lost(self) -> None:
         if self._lost:
             lost, self._lost = self._lost, 0
             text = "{output} can be written to again; {lost} lines were lost"
@@ -91,11 +172,6 @@ class Output(ABC):
         Raises:
             OSError: It cannot be opened; the old one stays in use.
         """
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes from writing, where their lines could get into ours."""
-        yield
 
     @abstractmethod
     def _put(self, data: bytes) -> bytes:
@@ -111,49 +187,26 @@ class StreamOutput(Output):
         Args:
             stream: The stream.
             name: What it is called.
-            is_shared: Whether other processes write to it that know this class.
+            is_shared: Whether other processes write to it that know this class: none of
+                them begins a line while another one has to wait with half of its own.
         """
         super().__init__()
         self.name = name
         self._stream = stream
-        self._descriptor: int | None = None
+        self._put_bytes: Write | None = None
         with suppress(io.UnsupportedOperation, AttributeError):
             self._descriptor = stream.fileno()
+            self._put_bytes = writer_to(self._descriptor)
         self.is_terminal = stream.isatty()
-        self._is_locked = is_shared and self._is_cut()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """See Output. The kernel unlocks what a process has locked that is killed."""
-        if not self._is_locked or self._descriptor is None:
-            yield
-            return
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
-
-    def _is_cut(self) -> bool:
-        """Say whether the kernel may take a line in pieces: not if it is a file's."""
-        if self._descriptor is None:
-            return False
-        mode = os.fstat(self._descriptor).st_mode
-        return not S_ISREG(mode) and not (S_ISCHR(mode) and not self.is_terminal)
+        if is_shared and self._descriptor is not None and is_cut(self._descriptor):
+            self._put_bytes = WholeLines(self._descriptor)
 
     def _put(self, data: bytes) -> bytes:
-        if self._descriptor is None:
+        if self._put_bytes is None:
             self._stream.write(data.decode())
             self._stream.flush()
             return b""
-        try:
-            return data[os.write(self._descriptor, data) :]
-        except BlockingIOError:
-            waiting = select.poll()
-            waiting.register(self._descriptor, select.POLLOUT)
-            if not waiting.poll(_PATIENCE):
-                raise
-            return data
+        return data[self._put_bytes(data) :]
 
 
 class NoOutput(Output):
@@ -182,7 +235,6 @@ class FileOutput(Output):
 
     Attributes:
         path: Its path, without symbolic links.
-        descriptor: Its descriptor, now.
     """
 
     def __init__(
@@ -212,12 +264,17 @@ class FileOutput(Output):
         self._rotation = rotation or Rotation()
         self._limit = self._rotation.size
         self._mode = 0o666
-        self.descriptor = self._open() if descriptor is None else descriptor
-        status = os.fstat(self.descriptor)
+        self._descriptor: int = self._open() if descriptor is None else descriptor
+        status = os.fstat(self._descriptor)
         self._mode = status.st_mode & 0o666
         if not S_ISREG(status.st_mode) or self.path.startswith(_DEVICES):
             self._limit = 0
-        self.is_terminal = os.isatty(self.descriptor)
+        self.is_terminal = os.isatty(self._descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """Its descriptor, now."""
+        return self._descriptor
 
     def reopen(self) -> None:
         """See Output."""
@@ -226,25 +283,25 @@ class FileOutput(Output):
 
     def close(self) -> None:
         """Close it."""
-        os.close(self.descriptor)
+        os.close(self._descriptor)
 
     def _put(self, data: bytes) -> bytes:
         if self._is_shared:
             self._follow()
-        if self._limit and os.lseek(self.descriptor, 0, os.SEEK_CUR) >= self._limit:
+        if self._limit and os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._limit:
             self._rotate()
-        return data[os.write(self.descriptor, data) :]
+        return data[os.write(self._descriptor, data) :]
 
     def _follow(self) -> None:
         """Go on in the file that another process has begun, if one has."""
         with suppress(OSError):
-            if not os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
+            if not os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):
                 self._reopen()
 
     def _rotate(self) -> None:
         try:
             # Until this file is closed: another process waits, and sees it is done.
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if self._is_ours():
                 self._put_aside()
             self._reopen()
@@ -252,7 +309,7 @@ class FileOutput(Output):
         except OSError:
             # Such as a folder that may not be written to: go on, and try again later.
             self._limit += self._rotation.size
-            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _is_ours(self) -> bool:
         """Say whether no other process has put the file aside."""
@@ -260,7 +317,7 @@ class FileOutput(Output):
             status = os.stat(self.path)
         except FileNotFoundError:
             return False
-        return os.path.samestat(status, os.fstat(self.descriptor))
+        return os.path.samestat(status, os.fstat(self._descriptor))
 
     def _put_aside(self) -> None:
         keep = self._rotation.keep
@@ -273,12 +330,11 @@ class FileOutput(Output):
                 os.replace(names[index - 1], names[index])
 
     def _reopen(self) -> None:
-        old, self.descriptor = self.descriptor, self._open()
+        old, self._descriptor = self._descriptor, self._open()
         os.close(old)
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        descriptor = os.open(self.path, flags, self._mode)
+        descriptor = open_to_append(self.path, self._mode)
         with suppress(OSError):  # a pipe has no end
             os.lseek(descriptor, 0, os.SEEK_END)
         return descriptor

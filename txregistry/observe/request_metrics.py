@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define
 from prometheus_client import Counter, Gauge, Histogram
 from zope.interface import implementer
 
-from txregistry.interfaces import Exchange, IRequestWatcher
+from txregistry.interfaces import Exchange, Hit, IRequestWatcher
 from txregistry.observe.metrics import Metrics
+from txregistry.observe.tallies import HistogramTally
 from txregistry.oci.events import Activity
 
 _NO_ROUTE: Final = "none"
@@ -52,14 +53,22 @@ class RequestMetrics:
         route = exchange.route
         if route:
             self._running[route] -= 1
-        named = route, exchange.status, exchange.method
+        self._kind(exchange).note(exchange)
+
+    def ended_alike(self, exchange: Exchange, hits: Sequence[Hit]) -> None:
+        """See IRequestWatcher."""
+        if hits:
+            self._kind(exchange).note_alike(exchange, hits)
+
+    def _kind(self, exchange: Exchange) -> _Kind:
+        named = exchange.route, exchange.status, exchange.method
         kind = self._kinds.get(named)
         if kind is None:
-            named = route, exchange.status, _known(exchange.method)
+            named = exchange.route, exchange.status, _known(exchange.method)
             kind = self._kinds.get(named)
             if kind is None:
                 kind = self._kinds[named] = _Kind.make(self._metrics, *named)
-        kind.note(exchange)
+        return kind
 
     def _settle(self) -> None:
         for route, running in self._running.items():
@@ -76,21 +85,21 @@ class _Kind:
     """Requests for one endpoint, by one method, with one status.
 
     Attributes:
-        seconds: Observes how long one took.
-        received: Observes how many bytes came.
-        sent: Observes how many bytes went.
+        seconds: How long they took.
+        received: How many bytes came.
+        sent: How many bytes went.
         counters: Count each.
         logins: Counts those of somebody known; None: none is let in.
-        ended: Those that are to be counted: seconds, bytes that came, and that went.
+        ended: How many are to be counted.
         known: How many of those were somebody's.
     """
 
-    seconds: Callable[[float], None]
-    received: Callable[[float], None]
-    sent: Callable[[float], None]
+    seconds: HistogramTally
+    received: HistogramTally
+    sent: HistogramTally
     counters: list[Counter]
     logins: Counter | None
-    ended: list[tuple[float, int, int]] = field(factory=list)
+    ended: int = 0
     known: int = 0
 
     @classmethod
@@ -105,33 +114,44 @@ class _Kind:
         if refusal is not None:
             counters.append(metrics.logins.labels(refusal))
         return cls(
-            metrics.durations.labels(handler, lower).observe,
-            metrics.request_sizes.labels(handler).observe,
-            metrics.response_sizes.labels(handler).observe,
+            HistogramTally(metrics.durations.labels(handler, lower)),
+            HistogramTally(metrics.request_sizes.labels(handler)),
+            HistogramTally(metrics.response_sizes.labels(handler)),
             counters,
             None if refusal else metrics.logins.labels("granted"),
         )
 
     def note(self, exchange: Exchange) -> None:
         """Note a request that has ended."""
-        self.ended.append((exchange.seconds, exchange.received, exchange.sent))
+        self.seconds.note(exchange.seconds)
+        self.received.note(exchange.received)
+        self.sent.note(exchange.sent)
+        self.ended += 1
         if exchange.user is not None:
             self.known += 1
+
+    def note_alike(self, exchange: Exchange, hits: Sequence[Hit]) -> None:
+        """Note requests that have ended, and are alike."""
+        count = len(hits)
+        for hit in hits:
+            self.seconds.note(hit.seconds)
+        self.received.note(exchange.received, count)
+        self.sent.note(exchange.sent, count)
+        self.ended += count
+        if exchange.user is not None:
+            self.known += count
 
     def settle(self) -> None:
         """Count what was noted."""
         if not self.ended:
             return
-        ended, self.ended = self.ended, []
-        known, self.known = self.known, 0
-        for seconds, received, sent in ended:
-            self.seconds(seconds)
-            self.received(received)
-            self.sent(sent)
+        for tally in (self.seconds, self.received, self.sent):
+            tally.settle()
         for counter in self.counters:
-            counter.inc(len(ended))
-        if self.logins is not None and known:
-            self.logins.inc(known)
+            counter.inc(self.ended)
+        if self.logins is not None and self.known:
+            self.logins.inc(self.known)
+        self.ended = self.known = 0
 
 
 class ContentMetrics:

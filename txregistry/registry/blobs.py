@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IBodyProducer
@@ -14,6 +16,7 @@ from txregistry.oci.events import blob_activity
 from txregistry.oci.names import Name
 from txregistry.registry import links
 from txregistry.registry.layout import RepositoryLayout, blob_data
+from txregistry.registry.stays import stays
 
 
 @frozen
@@ -87,6 +90,12 @@ class Blobs:
     ) -> str | None:
         """Name a URL at which the store itself serves a blob; see IStorageDriver."""
         return await self._driver.redirect_url(blob.path, method, lifetime)
+
+    def stays(self, blob: Blob) -> Callable[[], bool] | None:
+        """Return what says whether a blob is still there; see ``stays``."""
+        link = self._layout.layer_link(blob.digest)
+        data = (blob.path, blob.size)
+        return stays(self._driver, link, blob.digest, data=data)
 
     async def link(self, digest: Digest) -> None:
         """Make a blob whose content is in the store part of the repository."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -22,6 +22,7 @@ from txregistry.registry.locks import Locks
 from txregistry.registry.parsing import parse_manifest
 from txregistry.registry.referrers import Referrers
 from txregistry.registry.rules import ManifestRules
+from txregistry.registry.stays import stays
 from txregistry.registry.tags import Tags
 from txregistry.threads import InThread
 
@@ -91,6 +92,17 @@ class Manifests:
         if media_type is None:
             media_type = (await self._parse(content, None)).media_type
         return await self._parse(content, media_type)
+
+    def stays(self, digest: Digest, tag: Tag | None) -> Callable[[], bool] | None:
+        """Return what says whether the repository has a manifest still; see ``stays``.
+
+        Args:
+            digest: The manifest's.
+            tag: The tag that it was found by, which must point to it still.
+        """
+        link = self._layout.revision_link(digest)
+        tag_link = None if tag is None else self._layout.tag_link(tag)
+        return stays(self._driver, link, digest, tag_link=tag_link)
 
     async def holds(self, digest: Digest) -> bool:
         """Say whether the repository holds a manifest."""

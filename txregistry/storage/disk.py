@@ -10,7 +10,8 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
@@ -19,8 +20,14 @@ from uuid import uuid4
 
 from txregistry.storage.paths import ROOT, is_segment
 from txregistry.storage.settling import Settled
+from txregistry.streams import Piece
 
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
+
+# No file system keeps times less exactly than this, in seconds.
+_GRAIN: Final = 2.0
+
+_SPACE: Final = 8  # bytes of white space, or of what makes it another content
 
 ATTEMPTS: Final = 20  # at what somebody else's deletions can spoil
 
@@ -246,6 +253,56 @@ def open_to_read(place: str) -> tuple[int, int]:
     return descriptor, status.st_size
 
 
+class SameContent:
+    """Says, each time it is called, whether a file has a content.
+
+    White space around it does not matter. What looks like a file that had it is not
+    read again: a ``stat`` is a third of what reading costs.
+    """
+
+    __slots__ = ("_content", "_look", "_place")
+
+    def __init__(self, place: bytes, content: bytes) -> None:
+        """Take the file and the content."""
+        self._place = place
+        self._content = content
+        self._look: tuple[int, int, int] | None = None
+
+    def __call__(self) -> bool:
+        """Look."""
+        try:
+            status = os.stat(self._place)
+            look = (status.st_ino, status.st_ctime_ns, status.st_size)
+            if look == self._look:
+                return True
+            self._look = None
+            if not stat.S_ISREG(status.st_mode) or not self._has_content():
+                return False
+        except OSError:
+            return False
+        # A file that was changed just now may change again and look the same.
+        if abs(time.time() - status.st_ctime) > _GRAIN:
+            self._look = look
+        return True
+
+    def _has_content(self) -> bool:
+        descriptor = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            came = os.read(descriptor, len(self._content) + _SPACE)
+        finally:
+            os.close(descriptor)
+        return came.strip() == self._content
+
+
+def has_size(place: bytes, size: int) -> bool:
+    """Say whether there is a regular file of a size in bytes."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return False
+    return status.st_size == size and stat.S_ISREG(status.st_mode)
+
+
 def read_all(descriptor: int, size: int) -> bytes:
     """Read from where a descriptor stands to the end.
 
@@ -269,6 +326,13 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
     while written < len(content):
         content = memoryview(content)[written:]
         written = os.write(descriptor, content)
+
+
+def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
+    """Write pieces one behind the other, at the most 1024 of them."""
+    written = os.writev(descriptor, pieces)
+    if written < sum(map(len, pieces)):
+        write_all(descriptor, memoryview(b"".join(pieces))[written:])
 
 
 def _is_shown(entry: os.DirEntry[str]) -> bool:

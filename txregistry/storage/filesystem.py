@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -31,6 +31,7 @@ from txregistry.interfaces import (
     InvalidOffset,
     InvalidOption,
     InvalidPath,
+    IQuickLook,
     IStorageDriver,
     IStorageDriverFactory,
     PathBusy,
@@ -38,7 +39,14 @@ from txregistry.interfaces import (
     StorageError,
     StorageFull,
 )
-from txregistry.storage.disk import Disk, open_to_read, read_all, require_regular
+from txregistry.storage.disk import (
+    Disk,
+    SameContent,
+    has_size,
+    open_to_read,
+    read_all,
+    require_regular,
+)
 from txregistry.storage.drafts import Draft, open_draft
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
@@ -49,6 +57,7 @@ from txregistry.storage.paths import (
 )
 from txregistry.storage.sources import RangeSource
 from txregistry.storage.writers import WriterState
+from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread, in_threads_of, to_the_end
 
 NAME: Final = "filesystem"
@@ -77,7 +86,7 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IQuickLook)
 class FilesystemDriver:
     """Keeps the tree in a folder. See IStorageDriver.
 
@@ -181,6 +190,16 @@ class FilesystemDriver:
         require_path(path, NAME)
         return None
 
+    def same(self, path: str, content: bytes) -> Callable[[], bool]:
+        """See IQuickLook."""
+        require_path(path, NAME)
+        return SameContent(os.fsencode(self._disk.place(path)), content)
+
+    def there(self, path: str, size: int) -> Callable[[], bool]:
+        """See IQuickLook."""
+        require_path(path, NAME)
+        return partial(has_size, os.fsencode(self._disk.place(path)), size)
+
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))
 
@@ -205,13 +224,15 @@ class FilesystemReader(RangeSource):
             raise StorageError(f"{NAME}: cannot read: {error.strerror}") from error
 
 
-@implementer(IFileWriter)
+@implementer(IFileWriter, IThreadSink)
 class FilesystemWriter(WriterState):
-    """A file being written. See IFileWriter.
+    """A file being written. See IFileWriter and IThreadSink.
 
     It never pauses a producer. ``write`` may be called from another thread, as long as
     there is one call at a time.
     """
+
+    watchers: Sequence[Watch] = ()
 
     def __init__(
         self, path: str, draft: Draft, in_thread: InThread, place: Callable[[str], str]
@@ -230,13 +251,13 @@ class FilesystemWriter(WriterState):
 
     def write(self, data: bytes) -> None:
         """See IFileWriter."""
-        self._require_usable()
-        try:
-            with _translated(self._path, writing=True):
-                self._draft.write(data)
-        except StorageError:
-            self._broken = True
-            raise
+        with self._writing():
+            self._draft.write(data)
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink. The disk begins early, so that ``sync`` is short."""
+        with self._writing():
+            self._draft.write_pieces(pieces)
 
     @deferred
     async def close(self) -> None:
@@ -277,6 +298,16 @@ class FilesystemWriter(WriterState):
         if self._end():
             with _translated(self._path):
                 await to_the_end(self._in_thread(self._draft.discard))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._require_usable()
+        try:
+            with _translated(self._path, writing=True):
+                yield
+        except StorageError:
+            self._broken = True
+            raise
 
     def _place_of(self, destination: str | None) -> str | None:
         if destination is None:

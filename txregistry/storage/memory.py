@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from heapq import nsmallest
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from txregistry.interfaces import (
     FileStat,
     IFileWriter,
     InvalidOffset,
+    IQuickLook,
     IStorageDriver,
     IStorageDriverFactory,
     PathBusy,
@@ -134,7 +135,7 @@ class _Tree:
             node = node.children[name]
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IQuickLook)
 class MemoryDriver:
     """Keeps the tree in memory. See IStorageDriver.
 
@@ -225,6 +226,30 @@ class MemoryDriver:
         require_path(path, NAME)
         self._tree.node(path)
         self._tree.remove(path)
+
+    def same(self, path: str, content: bytes) -> Callable[[], bool]:
+        """See IQuickLook."""
+
+        def is_same() -> bool:
+            file = self._found(path)
+            return file is not None and bytes(file.content).strip() == content
+
+        return is_same
+
+    def there(self, path: str, size: int) -> Callable[[], bool]:
+        """See IQuickLook."""
+
+        def is_there() -> bool:
+            file = self._found(path)
+            return file is not None and len(file.content) == size
+
+        return is_there
+
+    def _found(self, path: str) -> _File | None:
+        try:
+            return self._tree.file(path)
+        except PathNotFound:
+            return None
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -15,10 +16,12 @@ from txregistry.interfaces import (
     FileStat,
     IFileWriter,
     InvalidPath,
+    IQuickLook,
     IStorageDriver,
     PathNotFound,
 )
 from txregistry.storage.wrapping import WrappingWriter
+from txregistry.streams import IThreadSink, Piece, Watch
 
 _T = TypeVar("_T")
 
@@ -32,7 +35,7 @@ The seconds are None where only failures are told.
 _NO_FAULTS: Final = (PathNotFound, InvalidPath, CancelledError)
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IQuickLook)
 class TimedDriver:
     """Does what another driver does."""
 
@@ -40,6 +43,7 @@ class TimedDriver:
         """Take the other driver, time, and what is told."""
         self.name = driver.name
         self._driver = driver
+        self._quick: IQuickLook | None = IQuickLook(driver, None)
         self._clock = clock
         self._done = done
 
@@ -87,6 +91,14 @@ class TimedDriver:
         call = self._driver.redirect_url
         return self._timed("RedirectURL", call, path, method, lifetime)
 
+    def same(self, path: str, content: bytes) -> Callable[[], bool] | None:
+        """See IQuickLook. What it takes is not told: it would be most of it."""
+        return None if self._quick is None else self._quick.same(path, content)
+
+    def there(self, path: str, size: int) -> Callable[[], bool] | None:
+        """See IQuickLook."""
+        return None if self._quick is None else self._quick.there(path, size)
+
     def _timed(
         self, action: str, call: Callable[..., Deferred[_T]], *arguments: object
     ) -> Deferred[_T]:
@@ -101,6 +113,7 @@ class _TimedWriter(WrappingWriter):
         super().__init__(writer)
         self._clock = clock
         self._done = done
+        self._failed_in_thread = False
 
     def write(self, data: bytes) -> None:
         """See IConsumer. There are too many to time each."""
@@ -112,6 +125,7 @@ class _TimedWriter(WrappingWriter):
 
     def close(self) -> Deferred[None]:
         """See IFileWriter."""
+        self._count_failure()
         return _timed(self._clock, self._done, "Close", self._writer.close)
 
     def sync(self) -> Deferred[None]:
@@ -125,7 +139,47 @@ class _TimedWriter(WrappingWriter):
 
     def cancel(self) -> Deferred[None]:
         """See IFileWriter."""
+        self._count_failure()
         return _timed(self._clock, self._done, "Cancel", self._writer.cancel)
+
+    def _in_threads(self, sink: IThreadSink) -> IThreadSink:
+        def failed() -> None:
+            self._failed_in_thread = True
+
+        return _TimedInThreads(sink, failed)
+
+    def _count_failure(self) -> None:
+        """Tell of what failed in a thread; whoever is told belongs to the reactor's."""
+        if self._failed_in_thread:
+            self._failed_in_thread = False
+            self._done("Write", None, True)
+
+
+@implementer(IThreadSink)
+@frozen
+class _TimedInThreads:
+    """A timed writer as threads see it.
+
+    Attributes:
+        sink: The other writer, as they see that.
+        failed: Called when that fails.
+    """
+
+    sink: IThreadSink
+    failed: Callable[[], None]
+
+    @property
+    def watchers(self) -> Sequence[Watch]:
+        """See IThreadSink."""
+        return tuple(self.sink.watchers)
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink."""
+        try:
+            self.sink.write_pieces(pieces)
+        except Exception:
+            self.failed()
+            raise
 
 
 def _timed(

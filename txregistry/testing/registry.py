@@ -17,7 +17,7 @@ from attrs import Factory, define, field
 from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 
-from txregistry.interfaces import IStorageDriver, ITracer
+from txregistry.interfaces import IRequestWatcher, IStorageDriver, ITracer
 from txregistry.oci.digest import CANONICAL, Digest
 from txregistry.oci.errors import JSON
 from txregistry.oci.mediatypes import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
@@ -28,7 +28,8 @@ from txregistry.testing.wire import Answer, Wire
 from txregistry.web.app import Frame, FramedResource, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
-from txregistry.web.gate import Admission
+from txregistry.web.fastpath import FastPath
+from txregistry.web.gate import Admission, OpenGate
 from txregistry.web.limits import Limits
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes
@@ -37,7 +38,7 @@ from txregistry.web.routes.lists import ListRoutes
 from txregistry.web.routes.manifests import ManifestRoutes
 from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.urls import Urls
-from txregistry.web.witness import Witness
+from txregistry.web.witness import SilentWitness, Witness
 
 _MANIFEST_LIMIT: Final = 4 * 1024 * 1024
 
@@ -80,10 +81,13 @@ class MemoryRegistry:
         gate: Decides on requests before they run; None: everybody may do everything.
         witness: Tells what requests do; None: nobody is told.
         tracer: Traces requests; None: they are not traced.
+        watchers: Are told of requests.
+        is_fast: Whether it has a fast path, which all its connections share.
         secret: What push locations are signed with.
         registry: The use cases below HTTP, on the same store.
         routes: The endpoints.
         resource: The endpoints, joined.
+        fast: The fast path; None: it has none.
     """
 
     clock: Clock = field(factory=Clock)
@@ -107,10 +111,13 @@ class MemoryRegistry:
     gate: Admission | None = None
     witness: Witness | None = None
     tracer: ITracer | None = None
+    watchers: Sequence[IRequestWatcher] = ()
+    is_fast: bool = False
     secret: bytes = b"not much of a secret"
     registry: Registry = field(init=False)
     routes: Sequence[Routes] = field(init=False)
     resource: FramedResource = field(init=False)
+    fast: FastPath | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Join the parts."""
@@ -125,10 +132,23 @@ class MemoryRegistry:
         ]
         frame = Frame(self.prefix, self.headers, self.cors, self.read_only)
         self.resource = make_resource(self.routes, frame, self.gate, self.witness)
+        if self.is_fast:
+            self.fast = FastPath(
+                self.clock, self.limits, self.watchers, lambda: "a request's id"
+            )
+            gate, witness = self.gate or OpenGate(), self.witness or SilentWitness()
+            self.fast.open(gate, witness, lambda: False)
 
     def connect(self) -> Wire:
         """Return a new connection of a client."""
-        return Wire(self.resource, self.limits, self.clock, self.tracer)
+        return Wire(
+            self.resource,
+            self.limits,
+            self.clock,
+            self.tracer,
+            self.watchers,
+            self.fast,
+        )
 
     def request(
         self,

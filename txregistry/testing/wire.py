@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -10,8 +12,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from txregistry.interfaces import ITracer
+from txregistry.interfaces import IRequestWatcher, ITracer
 from txregistry.web.channel import RegistryChannel
+from txregistry.web.fastpath import FastPath
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
 
@@ -52,17 +55,30 @@ class Wire:
         limits: Limits | None = None,
         clock: Clock | None = None,
         tracer: ITracer | None = None,
+        watchers: Sequence[IRequestWatcher] = (),
+        fast: FastPath | None = None,
     ) -> None:
-        """Connect a client to the resource."""
+        """Connect a client to the resource.
+
+        Args:
+            resource: What the site serves.
+            limits: Bounds on the client.
+            clock: The time; None: its own.
+            tracer: Traces requests; None: they are not traced.
+            watchers: Are told of requests.
+            fast: A fast path, which other wires may share; None: there is none.
+        """
         self.clock = clock or Clock()
         self.site = RegistrySite(
             resource,
             self.clock,
             limits or Limits(),
             "test",
+            watchers,
             new_id=lambda: "a request's id",
             tracer=tracer,
         )
+        self.site.fast = fast
         self.transport = StringTransport(
             peerAddress=IPv4Address("TCP", "127.0.0.1", 54321)
         )

@@ -147,6 +147,7 @@ def _register(
         request.site.began(request)
         try:
             accesses = endpoint.accesses(parts.get("name"))
+            request.accesses = accesses
             if accesses is not None:
                 request.caller = await gate.admit(request, accesses)
             request.tell = witness.of(request)

@@ -13,8 +13,10 @@ import fcntl
 import struct
 import termios
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -23,14 +25,20 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
+from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
+from txregistry.streams import IThreadSink
 from txregistry.web.answers import log_refusal, raw_answer
 from txregistry.web.body import RequestBody
+from txregistry.web.chunks import ChunkFraming
+from txregistry.web.decoding import BodyDecoder, LengthFraming, MalformedBody
+from txregistry.web.fastpath import LONG, UNREAD
 from txregistry.web.framing import (
     CONTROLS,
+    LOCAL,
     HeadersTooLarge,
     RequestTimeout,
     TargetTooLong,
@@ -38,8 +46,10 @@ from txregistry.web.framing import (
     check_header,
     closes,
 )
+from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
 from txregistry.web.tls_connection import TLSConnection
+from txregistry.web.transfer import Transfer
 
 # How much of a body that nobody wants is read so that the connection can be kept.
 DRAINABLE: Final = 64 * 1024
@@ -86,6 +96,8 @@ class RegistryChannel(HTTPChannel):
         self._held = False
         self._heard_all = False
         self._unsent_before = 0
+        self._asked: Asked | None = None
+        self._busy_at = -limits.idle_timeout  # when a fast answer was given, if ever
 
     def callLater(
         self, delay: float, call: Callable[..., object], *arguments: object
@@ -107,9 +119,42 @@ class RegistryChannel(HTTPChannel):
             # docker, podman and skopeo try TLS first, and wait for the answer
             self._refuse(TLSNotSpoken())
             return
+        if fresh and self._may_be_fast():
+            asked = self.site.fast.ask(self, data, self._address)
+            if asked is None:
+                return
+            self._asked = asked if asked is not UNREAD else None
         super().dataReceived(data)
         if self.line_mode and (self.requests or self._buffer):
             self._expect_header()
+
+    def _may_be_fast(self) -> bool:
+        """Say whether a request that comes now has the connection for itself."""
+        return bool(
+            self.site.fast is not None
+            and not self._handlingRequest
+            and not self._busyReceiving
+            and not self._waitingForTransport
+            and not self._refused
+            and self._deadline is None
+            and self.persistent
+            and not self.transport.disconnecting
+            and self._client_certificate() is None
+        )
+
+    def _client_certificate(self) -> object:
+        certificate_of = getattr(self.transport, "client_certificate", None)
+        return None if certificate_of is None else certificate_of()
+
+    @cached_property
+    def _address(self) -> str:
+        return str(getattr(self.getPeer(), "host", LOCAL))
+
+    def answered_fast(self, size: int) -> None:
+        """See ``fastpath.Client``."""
+        self._busy_at = self._clock.seconds()
+        if size > LONG:
+            self._unsent_before = _unsent(self.transport)
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of the header."""
@@ -157,6 +202,7 @@ class RegistryChannel(HTTPChannel):
             self._refuse(error)
             return
         self.persistent = self.checkPersistence(request, self._version)
+        request.asked, self._asked = self._asked, None
         request.gotLength(self.length)
         request.expects_continue = (
             self._version == b"HTTP/1.1"  # RFC 9110, 10.1.1: older ones know no 100
@@ -165,6 +211,13 @@ class RegistryChannel(HTTPChannel):
         )
         request.body = RequestBody(self.length, self, self._body_wanted)
         self._due = self.length != 0
+        if self._due:
+            length = self.length
+            self._transferDecoder = BodyDecoder(
+                ChunkFraming() if length is None else LengthFraming(length),
+                request.handleContentChunk,
+                self._finishRequestBody,
+            )
 
     def checkPersistence(  # noqa: N802 - Twisted's
         self, request: Any, version: bytes
@@ -207,7 +260,7 @@ class RegistryChannel(HTTPChannel):
         request = self.requests[0]
         try:
             self._transferDecoder.dataReceived(data)
-        except _MalformedChunkedDataError:
+        except MalformedBody:
             request.deliver_body()
             if self._linger is None:
                 self._body_malformed()
@@ -242,6 +295,37 @@ class RegistryChannel(HTTPChannel):
             self.setTimeout(self._limits.idle_timeout)
         self._networkProducer.resumeProducing()
 
+    def take_in(self, sink: IThreadSink) -> tuple[Transfer, Deferred[None]] | None:
+        """See Flow."""
+        intake, decoder = self.site.intake, self._transferDecoder
+        # What has been read already and not been looked at yet comes first.
+        if intake is None or decoder is None or self._buffer or self._gone:
+            return None
+        framing = decoder.framing
+        if framing.complete or framing.malformed:
+            return None
+        patience = self._limits.idle_timeout
+        begun: tuple[Transfer, Deferred[None]] | None
+        begun = intake.begin(self.transport, framing, sink, patience)
+        if begun is not None:
+            self.pause_body()
+        return begun
+
+    def taken_in(self, transfer: Transfer) -> None:
+        """See Flow."""
+        if self._gone or self._refused or self._linger is not None:
+            return
+        assert self._transferDecoder is not None
+        framing = self._transferDecoder.framing
+        if framing.malformed:
+            self._body_malformed()
+        elif framing.complete:
+            self._finishRequestBody(transfer.rest)
+        elif transfer.lost:
+            self.transport.abortConnection()
+        else:
+            self.resume_body()
+
     def _body_wanted(self) -> None:
         request = self.requests[0]
         if request.expects_continue and not request.startedWriting:
@@ -267,6 +351,15 @@ class RegistryChannel(HTTPChannel):
             if request.expects_continue or left is None or left > DRAINABLE:
                 self.persistent = False
         return bool(self.persistent)
+
+    def writeHeaders(
+        self, version: bytes, code: bytes, reason: bytes, headers: Any
+    ) -> None:
+        """See HTTPChannel. What may be given again is noted."""
+        request = self.requests[0] if self.requests else None
+        if request is not None and request.lasting is not None:
+            request.head = _pairs(headers)
+        super().writeHeaders(version, code, reason, headers)
 
     async def send_file(self, descriptor: int, offset: int, length: int) -> None:
         """Send a range of a file; see ``txregistry.web.transport``.
@@ -315,6 +408,11 @@ class RegistryChannel(HTTPChannel):
         The end of an answer that looks sent may be on its way for long: it waits in the
         kernel's buffer until the client takes it.
         """
+        idle = self._clock.seconds() - self._busy_at
+        if idle < self._limits.idle_timeout and not self.requests:
+            # Fast answers do not put the timeout off, which would cost a tenth of them.
+            self.setTimeout(self._limits.idle_timeout - idle)
+            return
         before, self._unsent_before = self._unsent_before, _unsent(self.transport)
         if 0 < self._unsent_before < before:
             self.setTimeout(self._limits.idle_timeout)
@@ -442,6 +540,14 @@ class RegistryChannel(HTTPChannel):
         self._refused = True
         self.transport.loseConnection()
         self._watch_answer()
+
+
+def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
+    if isinstance(headers, Headers):
+        return [
+            (name, each) for name, all in headers.getAllRawHeaders() for each in all
+        ]
+    return list(headers)
 
 
 def _unsent(transport: Any) -> int:

@@ -32,9 +32,9 @@ def exchange_of(request: Any) -> Exchange:
         address=request.getClientAddress().host,
         user=None if identity is None else identity.name,
         method=request.method.decode("latin-1"),
-        uri=_masked(request.uri).decode("latin-1"),
+        uri=masked(request.uri).decode("latin-1"),
         protocol=request.clientproto.decode("latin-1"),
-        referer=_masked(referer[0]).decode("latin-1") if referer else None,
+        referer=masked(referer[0]).decode("latin-1") if referer else None,
         agent=agent[0].decode("latin-1") if agent else None,
         route=request.route,
         repository=parts.get("name"),
@@ -50,7 +50,7 @@ def _reference(parts: dict[str, str]) -> str | None:
     return found or parts.get("session_id")
 
 
-def _masked(uri: bytes) -> bytes:
+def masked(uri: bytes) -> bytes:
     """Return a target or a URL without what its reader could use.
 
     That is the state of somebody's upload, and what people put into URLs although it

@@ -24,7 +24,13 @@ _SINGLE: Final = (
 # RFC 9110, 5.5: what a field's value cannot hold, and a terminal would act on.
 CONTROLS: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
-_HOST: Final = re.compile(
+# What stands for the IP address of a client of a Unix socket.
+LOCAL: Final = "unix"
+
+# What is taken from a client to be shown in logs and sent on.
+REQUEST_ID: Final = re.compile("[A-Za-z0-9._:/+=@-]{1,128}")
+
+HOST: Final = re.compile(
     rb"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](?::[0-9]{1,5})?"
 )
 
@@ -77,7 +83,7 @@ def check_header(headers: Headers, version: bytes) -> None:
     host = headers.getRawHeaders(b"host", [])
     if version == b"HTTP/1.1" and not host:
         raise BadRequest(message="no Host header")
-    if host and host[0] and _HOST.fullmatch(host[0]) is None:
+    if host and host[0] and HOST.fullmatch(host[0]) is None:
         raise BadRequest(message="malformed Host header")
     if version == b"HTTP/1.0" and headers.hasHeader(b"transfer-encoding"):
         raise BadRequest(message="Transfer-Encoding in HTTP/1.0")

@@ -5,20 +5,27 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.cred.credentials import Anonymous, UsernamePassword
 
 from txregistry.interfaces import (
     IAccessPolicy,
     IAuthenticator,
     Identity,
+    IQuickAuthenticator,
     LoginDelayed,
     LoginFailed,
+    NotRemembered,
 )
+from txregistry.lookups import Lookups
 from txregistry.oci.access import Access
 from txregistry.oci.errors import Denied, TooManyRequests, Unauthorized
+from txregistry.web.endpoints import Routes
+from txregistry.web.headerblock import Asked
+
+_NOBODY: Final = Identity()
 
 
 class Caller(Protocol):
@@ -70,6 +77,35 @@ class Admission(Protocol):
     async def admit(self, request: Any, accesses: Sequence[Access]) -> Caller:
         """Let a request in, or raise the RegistryError that refuses it."""
 
+    def recall(
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
+    ) -> Identity | None:
+        """Say who it is that ``admit`` would let in, if there is no need to wait.
+
+        Args:
+            asked: The request; it shows no client certificate.
+            peer: The IP address that it came from.
+            accesses: What it wants to do.
+
+        Returns:
+            Who it is; None: that takes longer, or the answer is no.
+        """
+
+
+@frozen
+class Admitted:
+    """What the settings make of ``auth`` and ``access``.
+
+    Attributes:
+        gate: Decides on requests.
+        routes: The token service's endpoints, if there is one.
+        logins: How often a login was remembered; None: none ever is.
+    """
+
+    gate: Admission
+    routes: Sequence[Routes] = field(default=())
+    logins: Lookups | None = None
+
 
 class OpenGate:
     """Lets everybody in."""
@@ -77,6 +113,12 @@ class OpenGate:
     async def admit(self, request: Any, accesses: Sequence[Access]) -> Caller:
         """See Admission."""
         return Anybody()
+
+    def recall(
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
+    ) -> Identity | None:
+        """See Admission. Nobody is asked who it is."""
+        return _NOBODY
 
 
 class Gate:
@@ -103,6 +145,8 @@ class Gate:
             address: Returns the IP address of a request's client.
         """
         self._authenticators = authenticators
+        quick = [IQuickAuthenticator(each, None) for each in authenticators]
+        self._quick = None if None in quick else quick
         self._policy = policy
         self._bearer = bearer
         self._certificate = certificate
@@ -125,16 +169,41 @@ class Gate:
         except LoginFailed as error:
             raise self._unauthorized(request, accesses, error.problem) from None
         request.identity = identity
-        caller = KnownCaller(identity, self._policy)
+        if self._may(identity, accesses):
+            return KnownCaller(identity, self._policy)
         has_token = identity.grants is not None
-        nobody = identity.kind == "anonymous" and not has_token
-        if caller.may(*accesses) and (accesses or not nobody):
-            return caller
-        if nobody:
+        if _is_nobody(identity):
             raise self._unauthorized(request, accesses, None)
         if has_token:
             raise self._unauthorized(request, accesses, "insufficient_scope")
         raise Denied([access.to_json() for access in accesses])
+
+    def recall(
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
+    ) -> Identity | None:
+        """See Admission."""
+        try:
+            identity = self._recall(asked, peer)
+        except (LoginFailed, NotRemembered):
+            return None
+        return identity if self._may(identity, accesses) else None
+
+    def _may(self, identity: Identity, accesses: Sequence[Access]) -> bool:
+        caller = KnownCaller(identity, self._policy)
+        return caller.may(*accesses) and bool(accesses or not _is_nobody(identity))
+
+    def _recall(self, asked: Asked, peer: str) -> Identity:
+        if self._quick is None:
+            raise NotRemembered
+        credentials = self._shown(asked.authorization)
+        address = peer
+        if asked.forwarded_for is not None:
+            address = self._address(_Forwarded(peer, asked.forwarded_for))
+        for authenticator in self._quick:
+            identity: Identity | None = authenticator.recall(credentials, address)
+            if identity is not None:
+                return identity
+        return _if_nobody(credentials)
 
     async def _identify(self, request: Any) -> Identity:
         credentials = self._credentials(request)
@@ -143,14 +212,18 @@ class Gate:
             identity = await authenticator.authenticate(credentials, address)
             if identity is not None:
                 return identity
-        if isinstance(credentials, Anonymous):
-            return Identity()
-        raise LoginFailed
+        return _if_nobody(credentials)
 
     def _credentials(self, request: Any) -> object:
-        scheme, value = _authorization(request)
-        if scheme is None:
+        authorization = request.header("authorization")
+        if authorization is None:
             return self._certificate(request) or Anonymous()
+        return self._shown(authorization)
+
+    def _shown(self, authorization: str | None) -> object:
+        if authorization is None:
+            return Anonymous()
+        scheme, value = _scheme(authorization)
         if scheme == "bearer":
             return self._bearer(value)
         return _basic(scheme, value)
@@ -165,22 +238,54 @@ class Gate:
         return Unauthorized(detail or None, headers={"WWW-Authenticate": challenge})
 
 
+@frozen
+class _Forwarded:
+    """A request, as far as it says where it comes from.
+
+    Attributes:
+        host: The IP address that it came from.
+    """
+
+    host: str
+    _forwarded_for: str
+
+    def getClientAddress(self) -> _Forwarded:
+        """See RegistryRequest."""
+        return self
+
+    def headers(self, name: str) -> list[str]:
+        """See RegistryRequest."""
+        return [self._forwarded_for] if name == "x-forwarded-for" else []
+
+
 def password_credentials(request: Any) -> object:
     """Return the credentials of a request that can only show a password.
 
     Raises:
         LoginFailed: It shows something else.
     """
-    scheme, value = _authorization(request)
-    return Anonymous() if scheme is None else _basic(scheme, value)
+    authorization = request.header("authorization")
+    return Anonymous() if authorization is None else _basic(*_scheme(authorization))
 
 
-def _authorization(request: Any) -> tuple[str | None, str]:
-    """Return the scheme, in lower case, and what follows; None: there is no header."""
-    header = request.header("authorization")
-    if header is None:
-        return None, ""
-    scheme, _, value = header.strip().partition(" ")
+def _is_nobody(identity: Identity) -> bool:
+    return identity.kind == "anonymous" and identity.grants is None
+
+
+def _if_nobody(credentials: object) -> Identity:
+    """Return who it is of whom no authenticator knows anything.
+
+    Raises:
+        LoginFailed: It has shown something.
+    """
+    if isinstance(credentials, Anonymous):
+        return _NOBODY
+    raise LoginFailed
+
+
+def _scheme(authorization: str) -> tuple[str, str]:
+    """Return an Authorization header's scheme, in lower case, and what follows."""
+    scheme, _, value = authorization.strip().partition(" ")
     return scheme.lower(), value.strip()
 
 

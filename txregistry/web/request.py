@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from types import MappingProxyType
@@ -15,20 +14,24 @@ from cryptography import x509
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import OK
 from twisted.web.server import Request
 from zope.interface import implementer
 
 from txregistry.current import request_id
 from txregistry.interfaces import Identity, IRequestSpan, Tell, tell_nobody
+from txregistry.oci.access import Access
 from txregistry.oci.errors import BadRequest
+from txregistry.oci.events import Activity
 from txregistry.web.answers import API_VERSION, send_failure
 from txregistry.web.body import RequestBody
+from txregistry.web.exchanges import exchange_of
+from txregistry.web.fastpath import Lasting
+from txregistry.web.framing import LOCAL, REQUEST_ID
 from txregistry.web.gate import Anybody, Caller
+from txregistry.web.headerblock import Asked
 
 _log = Logger()
-
-# What is taken from a client to be shown in logs and sent on.
-_REQUEST_ID: Final = re.compile("[A-Za-z0-9._:/+=@-]{1,128}")
 
 # The status in the log of a request whose client did not wait for the answer's end:
 # nginx's, and the Go registry's.
@@ -44,7 +47,7 @@ class LocalAddress:
         host: What stands where others have an IP address.
     """
 
-    host: str = "unix"
+    host: str = LOCAL
 
 
 class RegistryRequest(Request):
@@ -64,6 +67,11 @@ class RegistryRequest(Request):
         template: The endpoint's path with names for its parts; empty: there is none.
         parts: The parts of the path that the endpoint names.
         span: It, as a trace shows it; None: it is not traced.
+        accesses: What its sender must be allowed to do; None: nothing.
+        asked: What it says, if that is plain enough for its answer to be given again;
+            None: it is not.
+        lasting: What there is to its answer, if that can be given again.
+        head: The answer's headers, when they have been sent.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -79,6 +87,10 @@ class RegistryRequest(Request):
     template = ""
     parts: Mapping[str, str] = MappingProxyType({})
     span: IRequestSpan | None = None
+    accesses: Sequence[Access] | None = None
+    asked: Asked | None = None
+    lasting: Lasting | None = None
+    head: Sequence[tuple[bytes, bytes]] = ()
 
     _dispatched = False
     _silenced = False
@@ -93,7 +105,7 @@ class RegistryRequest(Request):
     def id(self) -> str:
         """What the client or a proxy calls it (``X-Request-Id``), or a UUID."""
         given = self.header("x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given):
+        if given is not None and REQUEST_ID.fullmatch(given):
             return given
         return str(self.channel.site.new_id())
 
@@ -214,6 +226,22 @@ class RegistryRequest(Request):
             for value in self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
         ]
 
+    def may_last(
+        self,
+        holds: Callable[[], bool] | None,
+        content: bytes,
+        activity: Activity | None = None,
+    ) -> None:
+        """Note that the answer would be the same again; see ``fastpath.Lasting``.
+
+        Args:
+            holds: Says whether it would; None: nobody can say that quickly.
+            content: The answer's body.
+            activity: What was done; None: nothing that anybody is told of.
+        """
+        if self.asked is not None and holds is not None:
+            self.lasting = Lasting(holds, content, activity)
+
     def write(self, data: bytes) -> None:
         """Write a part of the answer; the first one sends the headers before it."""
         if self._silenced or self._disconnected:
@@ -293,8 +321,22 @@ class RegistryRequest(Request):
 
     def finish(self) -> None:
         """End the answer, unless there is nobody to hear it."""
-        if not self._silenced and not self._disconnected and not self.finished:
-            super().finish()
+        if self._silenced or self._disconnected or self.finished:
+            return
+        if not self.startedWriting:
+            self.write(b"")
+            self.channel.transport.write(
+                b""
+            )  # nothing follows the headers: off they go
+        if self.lasting is not None and self.code == OK and self.channel.persistent:
+            self._teach(self.lasting)
+        super().finish()
+
+    def _teach(self, lasting: Lasting) -> None:
+        fast = self.channel.site.fast
+        if self.asked is not None and fast is not None:
+            exchange = exchange_of(self)
+            fast.learn(self.asked, lasting, self.accesses, exchange, self.head)
 
 
 def _decode(path: bytes) -> str:

@@ -15,6 +15,8 @@ from twisted.web.server import Site
 from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
+from txregistry.web.fastpath import FastPath
+from txregistry.web.intake import Intake
 from txregistry.web.limits import Limits
 from txregistry.web.request import RegistryRequest
 
@@ -26,6 +28,8 @@ class RegistrySite(Site):
         draining: Whether no further requests are wanted.
         server_name: The ``Server`` header.
         new_id: Makes the id of a request that comes without one.
+        fast: The fast path; None: there is none.
+        intake: Takes in large bodies; None: the reactor does.
     """
 
     noisy = False
@@ -39,6 +43,8 @@ class RegistrySite(Site):
         watchers: Sequence[IRequestWatcher] = (),
         new_id: Callable[[], object] = uuid4,
         tracer: ITracer | None = None,
+        is_fast: bool = True,
+        intake: Intake | None = None,
     ) -> None:
         """Prepare.
 
@@ -50,6 +56,9 @@ class RegistrySite(Site):
             watchers: Are told of requests.
             new_id: Makes the id of a request that comes without one.
             tracer: Traces requests; None: they are not traced.
+            is_fast: Whether there is to be a fast path; with a tracer there is none,
+                because there each request is looked at.
+            intake: Takes in large bodies; None: the reactor does.
         """
         super().__init__(resource, requestFactory=RegistryRequest, reactor=reactor)
         self.draining = False
@@ -59,6 +68,10 @@ class RegistrySite(Site):
         self._watchers = watchers
         self.new_id = new_id
         self._tracer = tracer
+        self.intake = intake
+        self.fast: FastPath | None = None
+        if is_fast and tracer is None:
+            self.fast = FastPath(reactor, limits, watchers, new_id)
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
 

@@ -173,7 +173,8 @@ class DirectMixin:
             return False
         pieces = [*waiting, data]
         try:
-            sent = self.socket.sendmsg(pieces)
+            ours = self.socket
+            sent = ours.sendmsg(pieces) if waiting else ours.send(data)
         except OSError:
             return False  # if it is gone, the reactor will find out, and tell
         left = self._tempDataLen + len(data) - sent

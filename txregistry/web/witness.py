@@ -20,6 +20,13 @@ class Witness(Protocol):
     def of(self, request: Any) -> Tell:
         """Return what is to hear of all that a request does."""
 
+    def saw(self, activity: Activity) -> bool:
+        """Note something that was done, if nobody has to be told of it.
+
+        Returns:
+            Whether it is noted; if not, ``of`` is the way.
+        """
+
 
 class SilentWitness:
     """Tells nobody."""
@@ -27,6 +34,10 @@ class SilentWitness:
     def of(self, request: Any) -> Tell:
         """See Witness."""
         return tell_nobody
+
+    def saw(self, activity: Activity) -> bool:
+        """See Witness."""
+        return True
 
 
 @frozen
@@ -51,6 +62,13 @@ class CountingWitness:
             return tell_on(activities)
 
         return tell
+
+    def saw(self, activity: Activity) -> bool:
+        """See Witness."""
+        if not self.witness.saw(activity):
+            return False
+        self.count(activity)
+        return True
 
 
 @frozen
@@ -84,6 +102,10 @@ class EventWitness:
             return self.sink.deliver([self._event(request, each) for each in wanted])
 
         return tell
+
+    def saw(self, activity: Activity) -> bool:
+        """See Witness."""
+        return not self.sink.wants(activity)
 
     def _event(self, request: Any, activity: Activity) -> Event:
         identity = request.identity

@@ -80,6 +80,12 @@ class LoginTests(CheckerCase):
         """It is a checker of twisted.cred's."""
         verifyObject(ICredentialsChecker, self.checker)
 
+    def test_lookups(self) -> None:
+        """It says how often a login was remembered, and how often not."""
+        self.accepted()
+        self.accepted()
+        self.assertEqual((1, 1), self.checker.lookups.take())
+
     def test_right(self) -> None:
         """A user with the right password is let in by name."""
         self.accepted()

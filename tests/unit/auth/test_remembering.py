@@ -74,6 +74,16 @@ class RememberedTests(SynchronousTestCase):
         others = {mark(b"ab"), mark(b"a", b"b"), mark(b"", b"ab"), mark(b"1:a1:b")}
         self.assertEqual(4, len(others))
 
+    def test_lookups(self) -> None:
+        """It counts how often it remembered, and how often not."""
+        mark = self.remembered.mark(b"a")
+        self.remembered.add(mark, "alice")
+        self.known(mark, mark, self.remembered.mark(b"b"))
+        self.clock.advance(60)
+        self.known(mark)
+        self.assertEqual((2, 2), self.remembered.lookups.take())
+        self.assertEqual((0, 0), self.remembered.lookups.take())
+
     def test_key(self) -> None:
         """Another process has other marks."""
         other = Remembered[str](self.clock)
@@ -98,6 +108,13 @@ class CheckerTests(SynchronousTestCase):
     def test_interface(self) -> None:
         """It is a checker."""
         verifyObject(ICredentialsChecker, self.checker)
+
+    def test_lookups(self) -> None:
+        """It says how often a login was remembered."""
+        self.log_in()
+        self.inner.answer(User("alice"))
+        self.successResultOf(self.log_in())
+        self.assertEqual((1, 1), self.checker.lookups.take())
 
     def test_good(self) -> None:
         """A good login is not asked about again for its time."""

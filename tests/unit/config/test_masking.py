@@ -94,3 +94,17 @@ class MaskingTests(SynchronousTestCase):
             ("", ""),
         ):
             self.assertEqual(shown, masked_url(url))
+
+    def test_path_of_url(self) -> None:
+        """Nor is what in its path could be a token; words and versions are."""
+        for path, shown in (
+            ("/registry/events", "/registry/events"),
+            ("/api/v1/web-hooks_2/Push.json", "/api/v1/web-hooks_2/Push.json"),
+            ("/services/T024BE7LD/B024BE7LE/abcD", "/services/***/***/***"),
+            ("/abcdefghijklmnop", "/***"),
+            ("/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d/", "/***/"),
+            ("/a%20b", "/***"),
+            ("/aB3dEf", "/***"),
+            ("//hook#token", "//hook"),
+        ):
+            self.assertEqual(f"https://h:1{shown}", masked_url(f"https://h:1{path}"))

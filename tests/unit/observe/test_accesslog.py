@@ -9,10 +9,11 @@ import time
 from io import StringIO
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.interfaces import Exchange, IRequestWatcher
+from txregistry.interfaces import Exchange, Hit, IRequestWatcher
 from txregistry.observe.accessformats import (
     AccessFormat,
     CombinedFormat,
@@ -216,3 +217,32 @@ class LogTests(SynchronousTestCase):
         self.assertEqual("", stream.getvalue())
         log.ended(exchange())
         self.assertEqual(write(exchange()), stream.getvalue())
+
+    def test_alike(self) -> None:
+        """The lines of requests that are alike are those that each would have."""
+        hits = [
+            Hit("an id", 1136239445.25, 0.0123, "192.0.2.7"),
+            Hit('the "other"', 1136239446.5, 1.5, "2001:db8::1"),
+        ]
+        formats = (
+            CombinedFormat(),
+            JSONAccessFormat({}),
+            JSONAccessFormat({"environment": "test"}),
+            TerminalAccessFormat(coloured=True),
+        )
+        for write in formats:
+            for like in (exchange(), exchange(user=None, agent=None, referer="/\xe9")):
+                stream = StringIO()
+                log = AccessLog(StreamOutput(stream, "a string"), write)
+                for hit in hits:
+                    log.ended(evolve(like, **hit._asdict()))
+                expected = stream.getvalue()
+                log.ended_alike(like, hits)
+                self.assertEqual(2 * expected, stream.getvalue())
+
+    def test_none_alike(self) -> None:
+        """Of no requests there is no line."""
+        stream = StringIO()
+        log = AccessLog(StreamOutput(stream, "a string"), CombinedFormat())
+        log.ended_alike(exchange(), [])
+        self.assertEqual("", stream.getvalue())

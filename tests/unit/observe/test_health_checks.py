@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, execute, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import (
@@ -217,7 +216,7 @@ class HTTPTests(CheckCase):
     def check(self, status: int = 200, headers: Any = None) -> HTTPCheck:
         """Return the check."""
         url = "http://example.com/up"
-        return HTTPCheck("up", HTTPClient(self.server), url, headers or {}, status)
+        return HTTPCheck("up", self.server, url, headers or {}, status)
 
     def test_good(self) -> None:
         """The right status is fine, and HEAD is how it is asked for."""
@@ -244,6 +243,26 @@ class HTTPTests(CheckCase):
         self.server.answers = [succeed(Response(each)) for each in (away, Reply(200))]
         self.good(self.check())
         self.assertEqual(b"http://example.com/there", self.server.requests[1][1])
+
+    def test_redirected_away(self) -> None:
+        """To another host goes what everybody may know, and no other header."""
+        given = {"X-Key": ["a"], "Authorization": ["b"], "User-Agent": ["c"]}
+        for place, kept in (
+            ("http://example.com/there", ["a"]),
+            ("http://example.com:8080/there", None),
+            ("http://example.org/there", None),
+            ("https://example.com/there", None),
+        ):
+            away = Reply(302, {"Location": place})
+            replies = (away, Reply(200))
+            self.server.answers = [succeed(Response(each)) for each in replies]
+            self.server.requests = []
+            self.good(self.check(headers=given))
+            _, uri, headers = self.server.requests[1]
+            self.assertEqual(place.encode(), uri)
+            self.assertEqual(kept, headers.getRawHeaders("x-key"))
+            self.assertEqual(kept and ["b"], headers.getRawHeaders("authorization"))
+            self.assertEqual(["c"], headers.getRawHeaders("user-agent"))
 
     def test_redirection_wanted(self) -> None:
         """A redirection is not followed if it is the right status."""

@@ -12,7 +12,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.interfaces import Exchange, IRequestWatcher
+from txregistry.interfaces import Exchange, Hit, IRequestWatcher
+from txregistry.lookups import Lookups
+from txregistry.observe.cache_metrics import CONTENT, LOGINS, CacheMetrics
 from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
 from txregistry.observe.metrics import Metrics, MetricsPages
@@ -49,6 +51,12 @@ PULL = Exchange(
     received=0,
     sent=500,
 )
+
+
+def _is_compared(line: str) -> bool:
+    """Say whether a metric's line is about requests that have ended."""
+    prefixes = ("registry_http_in_flight", "process_", "#")
+    return not line.startswith(prefixes)
 
 
 class MetricsCase(SynchronousTestCase):
@@ -109,6 +117,38 @@ class RequestTests(MetricsCase):
         good = {"handler": "manifest", "code": "200", "method": "get"}
         self.assertEqual(2.0, self.value(name, **good))
         self.assertEqual(1.0, self.value(name, **good | {"code": "404"}))
+
+    def test_alike(self) -> None:
+        """Requests that are alike count as each of them would."""
+        likes = (
+            evolve(PULL, user="alice", received=3),
+            evolve(PULL, sent=1024, status=404, method="BREW"),
+            evolve(PULL, status=401, route=""),
+            evolve(PULL, status=202, route="blob_upload", method="POST"),
+        )
+        hits = [Hit("an id", 0.0, seconds, "a") for seconds in (0.004, 0.005, 0.03, 99)]
+        shown = []
+        for together in (False, True):
+            metrics = Metrics(self.clock)
+            watcher = RequestMetrics(metrics)
+            for like in likes:
+                if together:
+                    watcher.ended_alike(like, hits)
+                    watcher.ended_alike(like, [])
+                    continue
+                for hit in hits:
+                    watcher.began(like.route, like.method)
+                    watcher.ended(evolve(like, **hit._asdict()))
+            text = self.successResultOf(Deferred.fromCoroutine(metrics.text()))
+            lines = text.decode().splitlines()
+            # Only what has begun is in flight, and its gauge made.
+            shown.append([each for each in lines if _is_compared(each)])
+        self.assertEqual(*shown)
+        self.assertIn(
+            'registry_http_requests_total{code="404",handler="manifest",method="other"}'
+            " 4.0",
+            shown[1],
+        )
 
     def test_timed(self) -> None:
         """Their times fall into buckets."""
@@ -238,6 +278,32 @@ class ContentTests(MetricsCase):
         tell = CountingWitness(Listening(), count).of(None)
         self.successResultOf(tell([activity]))
         self.assertEqual([activity], told)
+
+
+class CacheTests(MetricsCase):
+    """Caches."""
+
+    def test_lookups(self) -> None:
+        """Hits and misses are counted, once."""
+        lookups = Lookups(hits=3, misses=1)
+        CacheMetrics(self.metrics, {LOGINS: lookups})
+        name = "registry_cache_lookups_total"
+        for _ in range(2):
+            self.assertEqual(3.0, self.value(name, cache="logins", outcome="hit"))
+            self.assertEqual(1.0, self.value(name, cache="logins", outcome="miss"))
+        lookups.hits += 2
+        self.assertEqual(5.0, self.value(name, cache="logins", outcome="hit"))
+        self.assertIsNone(self.value("registry_storage_cache_total", type="Hit"))
+
+    def test_go_names(self) -> None:
+        """What is kept of the store counts by the names of both Go registries, too."""
+        CacheMetrics(self.metrics, {CONTENT: Lookups(hits=3, misses=1)})
+        name = "registry_storage_cache"
+        self.assertEqual(4.0, self.value(f"{name}_total", type="Request"))
+        self.assertEqual(3.0, self.value(f"{name}_total", type="Hit"))
+        self.assertEqual(1.0, self.value(f"{name}_total", type="Miss"))
+        self.assertEqual(4.0, self.value(f"{name}_requests_total"))
+        self.assertEqual(3.0, self.value(f"{name}_hits_total"))
 
 
 class StorageTests(MetricsCase):
@@ -384,7 +450,7 @@ class PageTests(MetricsCase):
         shown: Any = page.show({})
         content = self.successResultOf(Deferred.fromCoroutine(shown))
         self.assertEqual("/m", page.path)
-        self.assertTrue(content.media_type.startswith("text/plain; version="))
+        self.assertEqual("text/plain; version=0.0.4; charset=utf-8", content.media_type)
         self.assertIn(b"# TYPE registry_http_requests_total counter", content.body)
 
     def test_no_created(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 from io import StringIO
 from pathlib import Path
 
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.observe.descriptors import WholeLines, writer_to
 from txregistry.observe.outputs import (
     FileOutput,
     LoggerOutput,
@@ -94,6 +96,61 @@ class OutputTests(SynchronousTestCase):
         self.assertEqual(b"tor\nwhole\n", output.taken)
 
 
+class WholeLinesTests(SynchronousTestCase):
+    """Lines of several processes."""
+
+    def setUp(self) -> None:
+        """Take a pipe that locks are noted of."""
+        self.locks: list[int] = []
+        self.others = 0
+        self.room = 100
+        self.patch(fcntl, "lockf", self.lock)
+        self.write = WholeLines(1, self.take)
+
+    def lock(self, _descriptor: int, kind: int) -> None:
+        """Lock it, unless another process does, for so many times."""
+        if kind & fcntl.LOCK_EX and self.others:
+            self.others -= 1
+            raise BlockingIOError
+        self.locks.append(kind & ~fcntl.LOCK_NB)
+
+    def take(self, data: bytes) -> int:
+        """Take as much as there is room for."""
+        if not self.room:
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        return min(len(data), self.room)
+
+    def test_whole(self) -> None:
+        """After a whole line others may write."""
+        self.assertEqual(2, self.write(b"a\n"))
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_half(self) -> None:
+        """After half a line they may not, until it is whole."""
+        self.room = 1
+        self.assertEqual(1, self.write(b"abc\n"))
+        self.room = 0
+        self.assertRaises(BlockingIOError, self.write, b"bc\n")
+        self.assertEqual([fcntl.LOCK_EX], self.locks)
+        self.room = 9
+        self.assertEqual(3, self.write(b"bc\n"))
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_no_room(self) -> None:
+        """Where nothing was written they may."""
+        self.room = 0
+        self.assertRaises(BlockingIOError, self.write, b"a\n")
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_another(self) -> None:
+        """While another one writes we wait for a moment, and no longer."""
+        self.others = 3
+        self.assertEqual(2, self.write(b"a\n"))
+        self.others = 10_000
+        self.assertRaises(BlockingIOError, self.write, b"a\n")
+        self.assertGreater(self.others, 9_000)
+
+
 class StreamTests(SynchronousTestCase):
     """Streams."""
 
@@ -112,19 +169,6 @@ class StreamTests(SynchronousTestCase):
             StreamOutput(stream, "a file").write("a\n")
             self.assertEqual("a\n", path.read_text())
 
-    def test_full_pipe(self) -> None:
-        """A pipe that nobody reads loses lines in the end, and holds nobody up."""
-        self.patch(StreamOutput._put.__globals__["select"], "poll", NeverReady)
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        with os.fdopen(reading, "rb") as end, os.fdopen(writing, "w") as stream:
-            output = StreamOutput(stream, "a pipe")
-            with capturedLogs() as events:
-                for _ in range(100):
-                    output.write("x" * 4095 + "\n")
-            self.assertIn("lines are lost", formatEvent(events[0]))
-            self.assertTrue(end.read(4096).endswith(b"x\n"))
-
     def test_shared(self) -> None:
         """A line to a pipe that others write to is written while they wait."""
         reading, writing = os.pipe()
@@ -134,7 +178,7 @@ class StreamTests(SynchronousTestCase):
         with os.fdopen(writing, "w") as stream:
             StreamOutput(stream, "a pipe", is_shared=True).write("a\n")
             self.assertEqual(b"a\n", os.read(reading, 10))
-            self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], calls)
+            self.assertEqual([fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN], calls)
             StreamOutput(stream, "a pipe").write("b\n")
         with Path(self.mktemp()).open("w") as file:
             StreamOutput(file, "a file", is_shared=True).write("c\n")
@@ -157,15 +201,89 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(["a {b}"], [formatEvent(event) for event in events])
 
 
-class NeverReady:
-    """A poll object that never sees anything."""
+class PipeTests(SynchronousTestCase):
+    """Pipes and sockets whose reader is slow, or gone."""
 
-    def register(self, *_what: object) -> None:
-        """Take what is waited for."""
+    def watch(self, reading: int, writing: int) -> StreamOutput:
+        """Write to one end; another one reads when the test does."""
+        self.reader = os.fdopen(reading, "rb")
+        stream = os.fdopen(writing, "w")
+        self.addCleanup(self.reader.close)
+        self.addCleanup(stream.close)
+        return StreamOutput(stream, "a pipe")
 
-    def poll(self, _timeout: int) -> list[object]:
-        """Return what can go on."""
-        return []
+    def fill(self, output: StreamOutput, lines: int) -> list[str]:
+        """Write lines of 4 KiB each; return what is said of it."""
+        with capturedLogs() as events:
+            for number in range(lines):
+                output.write(f"{number:<4095}\n")
+        return [formatEvent(event) for event in events]
+
+    def read(self, lines: int) -> list[int]:
+        """Read lines; return their numbers."""
+        return [int(self.reader.readline()) for _ in range(lines)]
+
+    def assertSlow(self, output: StreamOutput) -> None:  # noqa: N802 - as trial's
+        """Check that what there is no room for waits, in its order."""
+        self.assertEqual([], self.fill(output, 200))
+        self.assertEqual(list(range(200)), self.read(200))
+
+    def assertUnread(self, output: StreamOutput) -> None:  # noqa: N802 - as trial's
+        """Check that too much is lost; when it is read again that is said."""
+        expected = "cannot write to a pipe: nobody reads it; lines are lost"
+        self.assertEqual([expected], self.fill(output, 700))
+        kept = 700 - output._lost
+        with capturedLogs() as events:
+            self.assertEqual(list(range(kept)), self.read(kept))
+            assert output._handing_on is not None
+            output._handing_on.join(60)
+        self.assertEqual(
+            [f"a pipe can be written to again; {700 - kept} lines were lost"],
+            [formatEvent(event) for event in events],
+        )
+        output.write("1234\n")
+        self.assertEqual([1234], self.read(1))
+
+    def test_slow(self) -> None:
+        """What a reader has no room for waits for it, and holds nobody up."""
+        self.assertSlow(self.watch(*os.pipe()))
+
+    def test_unread(self) -> None:
+        """What nobody reads is lost when it is too much, and holds nobody up."""
+        self.assertUnread(self.watch(*os.pipe()))
+
+    def test_others(self) -> None:
+        """Whoever else has the pipe still waits for room."""
+        reading, writing = os.pipe()
+        self.assertSlow(self.watch(reading, writing))
+        self.assertTrue(os.get_blocking(writing))
+
+    def test_not_opened(self) -> None:
+        """It is the same where the pipe cannot be opened again."""
+        self.patch(writer_to.__globals__["os"], "open", _refuse)
+        self.assertUnread(self.watch(*os.pipe()))
+
+    def test_socket(self) -> None:
+        """A socket, as the journal gives one, holds nobody up."""
+        one, other = socket.socketpair()
+        self.assertSlow(self.watch(one.detach(), other.detach()))
+
+    def test_gone(self) -> None:
+        """When the reader has gone all that waits is lost."""
+        output = self.watch(*os.pipe())
+        with capturedLogs() as events:
+            self.fill(output, 100)
+            self.reader.close()
+            assert output._handing_on is not None
+            output._handing_on.join(60)
+            output.write("lost\n")
+        self.assertIn("Broken pipe; lines are lost", formatEvent(events[0]))
+        self.assertEqual(1, len(events))
+        self.assertGreater(output._lost, 1)
+
+
+def _refuse(*_arguments: object) -> int:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 class FileTests(SynchronousTestCase):
@@ -272,6 +390,17 @@ class FileTests(SynchronousTestCase):
         self.addCleanup(output.close)
         output.write("a\n")
         self.assertEqual({"log": "a\n"}, self.files())
+
+    def test_pipe(self) -> None:
+        """A named pipe waits for no reader; one that comes gets what was written."""
+        os.mkfifo(self.path)
+        output = self.open(size=2, keep=1)
+        output.write("1\n")
+        output.write("2\n")
+        with open(self.path) as reader:
+            self.assertEqual(["1\n", "2\n"], [reader.readline(), reader.readline()])
+        output.write("3\n")
+        self.assertEqual(["log"], [path.name for path in self.folder.iterdir()])
 
     def test_mode(self) -> None:
         """A new file may be read by whoever might read the old one."""

@@ -80,6 +80,9 @@ class ManifestRoutes:
         else:
             tag = asked if isinstance(asked, Tag) else None
             pulled = manifest_activity("pull", parsed, manifest, digest, tag)
+            if asked in (tag, digest):
+                holds = manifests.stays(digest, tag)
+                request.may_last(holds, manifest.content, pulled)
             await request.tell([pulled])
             send_bytes(request, 200, manifest.content, headers)
 

@@ -41,6 +41,9 @@ class Guard:
             raise Denied
         return self
 
+    def recall(self, asked: object, peer: str, accesses: Sequence[Access]) -> None:
+        """See Admission: it does not remember."""
+
     def may(self, *accesses: Access) -> bool:
         """See Caller."""
         return all(

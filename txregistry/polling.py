@@ -1,0 +1,46 @@
+"""Polling: the reactor's loop over its sockets, without a log context for each.
+
+Twisted runs each event within a context that says whose it is, for log lines that are
+made in the old way. We make none, and it is a tenth of what a small request costs.
+A leaf: imports Twisted only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+def poll_directly(reactor: Any) -> bool:
+    """Have a reactor call what waits for its sockets without a context around.
+
+    Args:
+        reactor: Any; those that are not Twisted's own for epoll stay as they are.
+
+    Returns:
+        Whether it does now.
+    """
+    if type(reactor) is not EPollReactor:
+        return False
+    poll, selectables = reactor._poller.poll, reactor._selectables
+    read_or_write: Any = reactor._doReadOrWrite
+
+    def iterate(timeout: float | None) -> None:
+        try:
+            events = poll(-1 if timeout is None else timeout, len(selectables))
+        except InterruptedError:
+            return
+        for descriptor, event in events:
+            selectable = selectables.get(descriptor)
+            if selectable is not None:  # else an earlier event has ended it
+                try:
+                    read_or_write(selectable, descriptor, event)
+                except Exception:
+                    _log.failure("{selectable} failed", selectable=selectable)
+
+    reactor.doIteration = iterate  # type: ignore[method-assign]  # that is the purpose
+    return True

@@ -1,0 +1,326 @@
+"""Fast path: answers that were given before, given again.
+
+Klein and the routes answer everything, and they alone know how. A route that has
+answered with something that will be the same next time says so (``Lasting``): what it
+is, and a way to look whether it is still so. From then on the same request gets the
+same bytes, straight from the connection's first line of code, as long as
+
+- it is the same: method, target and ``Accept``, in a header block with nothing unusual
+  in it (``headerblock``);
+- the store says, at each request, that it still holds: links and contents are looked
+  at, so that a tag that was moved and a manifest that was deleted are noticed, whoever
+  did it;
+- whoever asks may: the gate says so without having to wait, because it remembers the
+  login, and asks the rules;
+- nobody has to be told who would have to be waited for.
+
+If any of this is not so, the request goes its usual way as if there were nothing else,
+so that no answer is ever given here that was not given there. What is kept can be lost
+at any time. Those who watch requests are told of all of these, some at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import define, evolve, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import datetimeToString
+
+from txregistry.interfaces import Exchange, Hit, IRequestWatcher
+from txregistry.lookups import Lookups
+from txregistry.oci.access import Access
+from txregistry.oci.events import Activity
+from txregistry.web.exchanges import masked
+from txregistry.web.gate import Admission
+from txregistry.web.headerblock import Asked
+from txregistry.web.limits import Limits
+from txregistry.web.witness import Witness
+
+# Larger ones take longer to send than to look up.
+LARGEST: Final = 128 * 1024
+
+# What is kept at the most: bytes of answers, answers, and requests as they came.
+MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_ANSWERS: Final = 8192
+MOST_BLOCKS: Final = 4096
+
+# An answer that the kernel may not take at once; see ``timeoutConnection``.
+LONG: Final = 16 * 1024
+
+_ID: Final = b"x-request-id"
+_DATE: Final = b"date"
+
+
+@frozen
+class Lasting:
+    """What a route says of an answer that it will give again.
+
+    Attributes:
+        holds: Says, quickly, whether it would give the same answer now.
+        content: The body.
+        activity: What is done by asking; None: nothing that anybody is told of.
+    """
+
+    holds: Callable[[], bool]
+    content: bytes
+    activity: Activity | None = None
+
+
+class Client(Protocol):
+    """A connection, as far as it matters here."""
+
+    transport: Any
+
+    def answered_fast(self, size: int) -> None:
+        """Note that an answer of so many bytes was written."""
+
+
+@frozen
+class _Known:
+    """An answer that was given.
+
+    Attributes:
+        lasting: What the route said.
+        accesses: What whoever asks must be allowed; None: nothing.
+        exchange: The request and what came of it.
+        pieces: Its bytes, with room for the request's id and for the date between them.
+    """
+
+    lasting: Lasting
+    accesses: Sequence[Access] | None
+    exchange: Exchange
+    pieces: tuple[bytes, bytes, bytes]
+
+
+@define(eq=False)
+class _Block:
+    """A header block that came.
+
+    Attributes:
+        asked: What it says.
+        known: The answer that it got the last time; None: none that is kept.
+        exchange: A request with it, and what came of it; that of the answer.
+        hits: Those that nobody has been told of.
+    """
+
+    asked: Asked
+    known: _Known | None = None
+    exchange: Any = None
+    hits: list[Hit] = field(factory=list)
+
+
+class FastPath:
+    """Answers that were given before.
+
+    Attributes:
+        lookups: How many plain requests were answered, and how many went the usual way.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        limits: Limits,
+        watchers: Sequence[IRequestWatcher],
+        new_id: Callable[[], object],
+    ) -> None:
+        """Prepare; nothing is answered before it is opened.
+
+        Args:
+            clock: Gives the time.
+            limits: Bounds on clients.
+            watchers: Are told of requests.
+            new_id: Makes the id of a request that comes without one.
+        """
+        self.lookups = Lookups()
+        self._clock = clock
+        self._limits = limits
+        self._watchers = watchers
+        self._new_id = new_id
+        self._gate: Admission | None = None
+        self._witness: Witness | None = None
+        self._is_failing: Callable[[], bool] = lambda: True
+        self._known: dict[tuple[bytes, ...], _Known] = {}
+        self._bytes = 0
+        self._blocks: dict[bytes, _Block] = {}
+        self._untold: list[_Block] = []
+        self._date = b""
+        self._second = -1
+
+    def open(
+        self, gate: Admission, witness: Witness, is_failing: Callable[[], bool]
+    ) -> None:
+        """Begin to answer.
+
+        Args:
+            gate: Decides on requests.
+            witness: Tells what requests do.
+            is_failing: Says whether every request is refused for now.
+        """
+        self._gate = gate
+        self._witness = witness
+        self._is_failing = is_failing
+
+    def ask(self, client: Client, block: bytes, address: str) -> Asked | None:
+        """Answer a request, if that can be done.
+
+        Args:
+            client: The connection that it came on.
+            block: All that came.
+            address: The client's IP address.
+
+        Returns:
+            None: it was answered. Else the request, as the usual way is to have it;
+            ``UNREAD`` if it is not one of which anything could be kept.
+        """
+        began = self._clock.seconds()
+        found = self._blocks.get(block)
+        if found is None:
+            found = self._read(block)
+            if found is None:
+                return UNREAD
+        asked = found.asked
+        known = self._known.get(asked.key)
+        if known is None or not self._is_good(known, asked, address, found):
+            self.lookups.misses += 1
+            return asked
+        request_id = asked.id or str(self._new_id())
+        before, between, after = known.pieces
+        answer = b"".join(
+            (before, request_id.encode("ascii"), between, self._dated(began), after)
+        )
+        client.transport.write(answer)
+        client.answered_fast(len(answer))
+        self.lookups.hits += 1
+        self._note(found, request_id, began, address)
+        return None
+
+    def learn(
+        self,
+        asked: Asked,
+        lasting: Lasting,
+        accesses: Sequence[Access] | None,
+        exchange: Exchange,
+        head: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        """Keep an answer that the usual way has given.
+
+        Args:
+            asked: The request.
+            lasting: What the route said of it.
+            accesses: What whoever asks must be allowed; None: nothing.
+            exchange: The request and what came of it.
+            head: The answer's headers.
+        """
+        pieces = _pieces(head)
+        if pieces is None or len(lasting.content) > LARGEST:
+            return
+        if asked.key[0] == b"GET":
+            pieces = (*pieces[:2], pieces[2] + lasting.content)
+        self._forget(asked.key)
+        while self._known and (
+            len(self._known) >= MOST_ANSWERS or self._bytes > MOST_BYTES
+        ):
+            self._forget(next(iter(self._known)))
+        self._known[asked.key] = _Known(lasting, accesses, exchange, pieces)
+        self._bytes += len(pieces[2])
+
+    def tell(self) -> None:
+        """Tell those who watch of what has been answered since."""
+        untold, self._untold = self._untold, []
+        for block in untold:
+            hits, block.hits = block.hits, []
+            for watcher in self._watchers:
+                watcher.ended_alike(block.exchange, hits)
+
+    def _read(self, block: bytes) -> _Block | None:
+        limits = self._limits
+        if len(block) > limits.header_size:
+            return None
+        asked = Asked.parse(block, limits.header_count)
+        if asked is None:
+            return None
+        found = _Block(asked)
+        if asked.id is None:  # else it will not come again
+            if len(self._blocks) >= MOST_BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+            self._blocks[block] = found
+        return found
+
+    def _is_good(
+        self, known: _Known, asked: Asked, address: str, block: _Block
+    ) -> bool:
+        """Say whether an answer can be given again, and note whom it is for."""
+        gate, witness = self._gate, self._witness
+        if gate is None or witness is None or self._is_failing():
+            return False
+        user = None
+        if known.accesses is not None:
+            identity = gate.recall(asked, address, known.accesses)
+            if identity is None:
+                return False
+            user = identity.name
+        if not known.lasting.holds():
+            return False
+        activity = known.lasting.activity
+        if activity is not None and not witness.saw(activity):
+            return False
+        if block.known is not known or block.exchange.user != user:
+            self.tell()  # of those before, as they were
+            block.known = known
+            block.exchange = evolve(
+                known.exchange,
+                user=user,
+                agent=asked.agent,
+                referer=_shown(asked.referer),
+            )
+        return True
+
+    def _note(self, block: _Block, request_id: str, began: float, address: str) -> None:
+        if not self._watchers:
+            return
+        if not self._untold:
+            # With the next turn of the reactor: all that this one answers together.
+            self._clock.callLater(0, self.tell)
+        if not block.hits:
+            self._untold.append(block)
+        seconds = max(self._clock.seconds() - began, 0.0)
+        block.hits.append(Hit(request_id, began, seconds, address))
+
+    def _dated(self, now: float) -> bytes:
+        second = int(now)
+        if second != self._second:
+            self._second, self._date = second, bytes(datetimeToString(now))
+        return self._date
+
+    def _forget(self, key: tuple[bytes, ...]) -> None:
+        known = self._known.pop(key, None)
+        if known is not None:
+            self._bytes -= len(known.pieces[2])
+
+
+UNREAD: Final = Asked(())
+
+
+def _shown(referer: str | None) -> str | None:
+    return None if referer is None else masked(referer.encode()).decode()
+
+
+def _pieces(head: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes] | None:
+    """Cut an answer's header where the request's id and the date stand.
+
+    Returns:
+        What comes before, between and after; None: they do not stand there, once each
+        and in this order.
+    """
+    names = [name.lower() for name, _ in head]
+    if names.count(_ID) != 1 or names.count(_DATE) != 1:
+        return None
+    first, second = names.index(_ID), names.index(_DATE)
+    if first > second:
+        return None
+    lines = [b"%b: %b\r\n" % each for each in head]
+    before = b"HTTP/1.1 200 OK\r\n" + b"".join(lines[:first]) + head[first][0] + b": "
+    between = b"\r\n" + b"".join(lines[first + 1 : second]) + head[second][0] + b": "
+    return before, between, b"\r\n" + b"".join(lines[second + 1 :]) + b"\r\n"
