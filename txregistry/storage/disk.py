@@ -18,10 +18,11 @@ from heapq import nsmallest
 from typing import Final, TypeVar
 from uuid import uuid4
 
-from txregistry.storage.paths import ROOT, is_segment
+from txregistry.storage.paths import ROOT, are_segments, is_segment
 from txregistry.storage.settling import Settled
 from txregistry.streams import Piece
 
+_TOGETHER: Final = 1000  # names of a folder that are looked at together
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
 
 # No file system keeps times less exactly than this, in seconds.
@@ -78,13 +79,13 @@ class Disk:
 
     def names(self, place: str, after: str, limit: int | None) -> list[str]:
         """List what is directly in a folder; see IStorageDriver.list_children."""
-        with os.scandir(place) as entries:
-            names = (
-                entry.name
-                for entry in entries
-                if entry.name > after and _is_shown(entry)
-            )
-            return sorted(names) if limit is None else nsmallest(limit, names)
+        names = os.listdir(place)
+        if after:
+            names = [name for name in names if name > after]
+        shown: list[str] = []
+        for start in range(0, len(names), _TOGETHER):
+            shown += _shown(place, names[start : start + _TOGETHER])
+        return sorted(shown) if limit is None else nsmallest(limit, shown)
 
     def make_directory(self, directory: str) -> None:
         """Make a folder and those above it. They become durable with ``sync``."""
@@ -335,9 +336,17 @@ def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
         write_all(descriptor, memoryview(b"".join(pieces))[written:])
 
 
-def _is_shown(entry: os.DirEntry[str]) -> bool:
-    # lost+found and our own temporary files are no segments of a path.
-    name = entry.name
-    if not is_segment(name):
+def _shown(place: str, names: list[str]) -> list[str]:
+    """Return those of a folder's names that a driver has."""
+    # Most often all of them, and that is one look at all together. lost+found and our
+    # own temporary files are no segments of a path.
+    together = "/".join(names)
+    if are_segments(together) and ".tmp" not in together:
+        return names
+    return [name for name in names if is_segment(name) and not _is_left(place, name)]
+
+
+def _is_left(place: str, name: str) -> bool:
+    if _GO_LEFTOVER.fullmatch(name) is None:
         return False
-    return _GO_LEFTOVER.fullmatch(name) is None or entry.is_dir()
+    return not os.path.isdir(f"{place}/{name}")

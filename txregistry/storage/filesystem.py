@@ -48,6 +48,7 @@ from txregistry.storage.disk import (
     require_regular,
 )
 from txregistry.storage.drafts import Draft, open_draft
+from txregistry.storage.listings import Listings
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
     ROOT,
@@ -101,6 +102,7 @@ class FilesystemDriver:
         self._disk = disk
         self._clock = clock
         self._in_thread = in_thread
+        self._listings = Listings(partial(disk.names, after="", limit=None))
 
     @deferred
     async def get_content(self, path: str) -> bytes:
@@ -161,6 +163,34 @@ class FilesystemDriver:
         with _translated(path):
             try:
                 return await self._in_thread(names)
+            except FileNotFoundError:
+                if path == ROOT:
+                    return []
+                raise
+
+    @deferred
+    async def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> list[str]:
+        """See IStorageDriver."""
+        require_path_or_root(path, NAME)
+        require_path(f"/{held}", NAME)
+        place, listings = self._disk.place(path), self._listings
+        list_them = listings.search if deep else listings.holders
+        with _translated(path):
+            try:
+                if not deep:
+                    found = listings.holders_at_hand(place, held, after, limit)
+                    if found is not None:
+                        return found
+                return await self._in_thread(
+                    partial(list_them, place, held, after, limit)
+                )
             except FileNotFoundError:
                 if path == ROOT:
                     return []
