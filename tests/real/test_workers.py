@@ -453,7 +453,8 @@ class StartTests(WorkersCase):
             port = opened.getsockname()[1]
             command: list[str | Path] = [installed("txregistry"), "serve", config]
             daemon = self.server(Activated(command, opened.fileno(), folder / "log"))
-            self.assertTrue(is_serving(port), daemon.log())
+            with connected(port, 60) as wire:  # which waits at the socket meanwhile
+                wire.ask("GET", "/v2/", expect=200)
             daemon.stop()
             self.assertNotIn("Traceback", daemon.log())
 
