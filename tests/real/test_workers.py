@@ -398,9 +398,11 @@ class SeeingTests(WorkersCase):
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(ask, range(8)))
+        # At its end a process does not wait for a slow reader for long.
+        wait_for(lambda: log.read_text().count('"c') >= 8 * 5 * 3, "all has come")
         process.terminate()
-        process.wait(30)
-        reader.join(30)
+        process.wait(60)
+        reader.join(60)
         query = "fromjson | .user_agent // empty"
         agents = run("jq", "--raw-input", "--raw-output", query, log).splitlines()
         agents = [agent for agent in agents if agent.startswith("c")]
