@@ -288,6 +288,77 @@ class IFileWriter(IConsumer):
         """Stop and delete the file. Harmless if it is gone."""
 
 
+@frozen
+class Put:
+    """A small file is to be written whole, over what is there. Atomic and durable.
+
+    Attributes:
+        path: The file.
+        content: What is to be in it.
+    """
+
+    path: str
+    content: bytes
+
+
+@frozen
+class Note:
+    """A small file is to be written that only helps: it may be lost, or torn.
+
+    Attributes:
+        path: The file, to which nobody writes meanwhile.
+        content: What is to be in it.
+    """
+
+    path: str
+    content: bytes
+
+
+@frozen(eq=False)
+class Publish:
+    """A writer is to be ended by ``commit``.
+
+    Attributes:
+        writer: The writer, one of the same driver's.
+        destination: Where its file is to be then.
+    """
+
+    writer: IFileWriter
+    destination: str
+
+
+@frozen
+class Remove:
+    """A file, or a directory and all below it, is to go, if it is there.
+
+    A crash may bring it back: it is garbage.
+
+    Attributes:
+        path: The path.
+    """
+
+    path: str
+
+
+Change: TypeAlias = Put | Note | Publish | Remove
+"""Something to be done to a store."""
+
+
+class IBatchDriver(IStorageDriver):
+    """A driver to which several changes at once are cheaper than one after another.
+
+    To any other driver they are made one by one, see ``txregistry.registry.changes``.
+    """
+
+    def apply(changes: Sequence[Change]) -> Deferred[None]:
+        """Make changes as if one after another.
+
+        A crash, of the machine too, leaves the first ones and none of the others. If
+        one fails, so does this, and none of those behind it is made: as the change
+        alone would, so a ``Publish`` with ``PathNotFound`` if its file was removed.
+        """
+
+
 class IFileRange(Interface):
     """A source that is a range of an open file, so that ``sendfile`` can send it.
 

@@ -9,7 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IBodyProducer
 
 from txregistry.deferreds import shielded
-from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
+from txregistry.interfaces import (
+    IStorageDriver,
+    PathNotFound,
+    Put,
+    Tell,
+    tell_nobody,
+)
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import BlobUnknown
 from txregistry.oci.events import blob_activity
@@ -97,9 +103,9 @@ class Blobs:
         data = (blob.path, blob.size)
         return stays(self._driver, link, blob.digest, data=data)
 
-    async def link(self, digest: Digest) -> None:
-        """Make a blob whose content is in the store part of the repository."""
-        await links.write(self._driver, self._layout.layer_link(digest), digest)
+    def linking(self, digest: Digest) -> Put:
+        """Return the change that makes a blob in the store part of the repository."""
+        return links.put(self._layout.layer_link(digest), digest)
 
     async def unlink(self, digest: Digest) -> None:
         """Take a blob out of the repository; its content stays (end-10).

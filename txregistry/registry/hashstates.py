@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from twisted.internet.interfaces import IConsumer, IProducer
 from zope.interface import implementer
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.interfaces import IStorageDriver, Note, PathNotFound
 from txregistry.oci.digest import ALGORITHMS, CANONICAL
 from txregistry.oci.hashing import ResumableHash
+from txregistry.registry.changes import apply
 from txregistry.registry.folders import children
 from txregistry.registry.layout import UploadLayout
 from txregistry.streams import pump
@@ -25,16 +25,10 @@ class HashStates:
     good one stands. Deleting them is always safe.
     """
 
-    def __init__(
-        self,
-        driver: IStorageDriver,
-        paths: UploadLayout,
-        note: Callable[[str, bytes], Awaitable[None]],
-    ) -> None:
-        """Take the store, the session's paths, and what writes a small file."""
+    def __init__(self, driver: IStorageDriver, paths: UploadLayout) -> None:
+        """Take the store, and the session's paths."""
         self._driver = driver
         self._paths = paths
-        self._note = note
 
     async def resume(self, offset: int, algorithm: str | None) -> ResumableHash:
         """Return the hash of the session's first bytes.
@@ -45,6 +39,8 @@ class HashStates:
         """
         if algorithm is None:
             algorithm = await self._algorithm()
+        if not offset:
+            return ResumableHash(algorithm)
         running = await self._latest(algorithm, offset)
         if running.length < offset:
             source = await self._driver.open_reader(
@@ -55,10 +51,15 @@ class HashStates:
 
     async def save(self, running: ResumableHash) -> None:
         """Keep a hash's state; one whose state cannot be had is not kept."""
+        await apply(self._driver, self.saving(running))
+
+    def saving(self, running: ResumableHash) -> list[Note]:
+        """Return what keeps a hash's state, if it can be had."""
         state = running.state()
-        if state is not None:
-            path = self._paths.hash_state(running.algorithm, running.length)
-            await self._note(path, state)
+        if state is None:
+            return []
+        path = self._paths.hash_state(running.algorithm, running.length)
+        return [Note(path, state)]
 
     async def _algorithm(self) -> str:
         for name in await children(self._driver, self._paths.hash_states):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.interfaces import IStorageDriver, PathNotFound, Put
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import DigestInvalid
+from txregistry.registry.changes import apply
 
 
 async def read(driver: IStorageDriver, path: str) -> Digest | None:
@@ -21,6 +22,11 @@ async def read(driver: IStorageDriver, path: str) -> Digest | None:
         return None
 
 
+def put(path: str, digest: Digest) -> Put:
+    """Return the change that writes a link."""
+    return Put(path, str(digest).encode("ascii"))
+
+
 async def write(driver: IStorageDriver, path: str, digest: Digest) -> None:
     """Write a link, durably."""
-    await driver.put_content(path, str(digest).encode("ascii"))
+    await apply(driver, [put(path, digest)])

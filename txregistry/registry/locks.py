@@ -5,29 +5,104 @@ Between processes there is no lock: there, each step looks again before it destr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from twisted.internet.defer import DeferredLock
+from attrs import define, field
+from twisted.internet.defer import Deferred
 
-from txregistry.oci.names import Name
+from txregistry.oci.names import Name, Tag
+
+
+@define(eq=False)
+class _Claim:
+    """What somebody wants for itself.
+
+    Attributes:
+        tags: Some tags, and that nobody has all; None: all of the repository.
+        granted: Fires when it has got that.
+    """
+
+    tags: frozenset[Tag] | None
+    granted: Deferred[None] = field(factory=Deferred)
+
+
+@define(eq=False)
+class _Lock:
+    """Who holds something of one repository, and who waits, in their order.
+
+    Attributes:
+        holders: How many hold something.
+        whole: Whether one of them holds all.
+        tags: Those that are held.
+        waiting: The claims that are not granted.
+    """
+
+    holders: int = 0
+    whole: bool = False
+    tags: set[Tag] = field(factory=set)
+    waiting: deque[_Claim] = field(factory=deque)
+
+    def claim(self, claim: _Claim) -> None:
+        """Take in a claim, and grant it if nothing is in its way."""
+        self.waiting.append(claim)
+        self._grant()
+
+    def drop(self, claim: _Claim) -> None:
+        """Forget a claim that was granted, or has been waited for in vain."""
+        if claim in self.waiting:
+            self.waiting.remove(claim)
+        else:
+            self.holders -= 1
+            self.whole = False
+            self.tags -= claim.tags or frozenset()
+        self._grant()
+
+    def _grant(self) -> None:
+        while self.waiting and self._is_free(self.waiting[0].tags):
+            claim = self.waiting.popleft()
+            self.holders += 1
+            self.whole = claim.tags is None
+            self.tags |= claim.tags or frozenset()
+            claim.granted.callback(None)
+
+    def _is_free(self, tags: frozenset[Tag] | None) -> bool:
+        if tags is None:
+            return not self.holders
+        return not self.whole and self.tags.isdisjoint(tags)
 
 
 class Locks:
-    """A lock for each repository's tags and manifests, while somebody wants it."""
+    """A lock for each repository's tags and manifests, while somebody wants it.
+
+    A deletion holds the whole repository. Those who push hold the tags that they make
+    point to something, so that pushes of one tag come one after another, and the
+    others' go on beside them. First come, first served.
+    """
 
     def __init__(self) -> None:
         """Hold none."""
-        self._locks: dict[Name, DeferredLock] = {}
+        self._locks: dict[Name, _Lock] = {}
 
     @asynccontextmanager
-    async def held(self, name: Name) -> AsyncIterator[None]:
-        """Hold a repository's lock, first come first served."""
-        lock = self._locks.setdefault(name, DeferredLock())
-        await lock.acquire()
+    async def held(
+        self, name: Name, tags: Iterable[Tag] | None = None
+    ) -> AsyncIterator[None]:
+        """Hold a repository's lock.
+
+        Args:
+            name: The repository.
+            tags: Hold these tags only, together with others who hold other ones, or
+                none; None: hold all, alone.
+        """
+        lock = self._locks.setdefault(name, _Lock())
+        claim = _Claim(None if tags is None else frozenset(tags))
+        lock.claim(claim)
         try:
+            await claim.granted
             yield
         finally:
-            lock.release()
-            if not lock.locked:
+            lock.drop(claim)
+            if not lock.holders and not lock.waiting:
                 self._locks.pop(name, None)

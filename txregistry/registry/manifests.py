@@ -8,7 +8,13 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import shielded
-from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
+from txregistry.interfaces import (
+    IStorageDriver,
+    PathNotFound,
+    Put,
+    Tell,
+    tell_nobody,
+)
 from txregistry.oci.descriptors import Descriptor
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
@@ -17,6 +23,7 @@ from txregistry.oci.manifests import Manifest
 from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.blobs import Blobs
+from txregistry.registry.changes import apply
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.registry.locks import Locks
 from txregistry.registry.parsing import parse_manifest
@@ -145,21 +152,21 @@ class Manifests:
     ) -> None:
         # Data, then what leads to it: a crash leaves garbage, never a dangling link.
         # It is written also where it is: whoever did before may not be done with it.
-        await self._driver.put_content(blob_data(digest), manifest.content)
-        async with self._locks.held(self._layout.name):
-            await self._link(manifest, digest)
-            for tag in tags:
-                await self._tags.point(tag, digest)
+        data = Put(blob_data(digest), manifest.content)
+        linking = self._linking(manifest, digest)
+        pointing = [put for tag in tags for put in self._tags.pointing(tag, digest)]
+        async with self._locks.held(self._layout.name, tags):
+            await apply(self._driver, [data, *linking, *pointing])
             if not await self.holds(digest):
                 # Another process deleted it, and may not have seen the tags any more.
-                await self._link(manifest, digest)
+                await apply(self._driver, linking)
             told = self._tell(self._pushed(manifest, digest, tags))
         # Its place among what is done here is fixed; the lock is for others now.
         await told
 
-    async def _link(self, manifest: Manifest, digest: Digest) -> None:
-        await self._referrers.record(manifest, digest)
-        await links.write(self._driver, self._layout.revision_link(digest), digest)
+    def _linking(self, manifest: Manifest, digest: Digest) -> list[Put]:
+        revision = links.put(self._layout.revision_link(digest), digest)
+        return [*self._referrers.recording(manifest, digest), revision]
 
     async def _remove(self, digest: Digest) -> None:
         async with self._locks.held(self._layout.name):

@@ -14,7 +14,7 @@ from typing import Final
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.interfaces import IStorageDriver, PathNotFound
+from txregistry.interfaces import IStorageDriver, PathNotFound, Put
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
 from txregistry.oci.manifests import Descriptor, Manifest
@@ -63,13 +63,13 @@ class Referrers:
         self._clock = clock
         self._in_thread = in_thread
 
-    async def record(self, manifest: Manifest, digest: Digest) -> None:
-        """Keep a manifest's descriptor below its subject, if it has one."""
+    def recording(self, manifest: Manifest, digest: Digest) -> list[Put]:
+        """Return what keeps a manifest's descriptor below its subject, if any."""
         if manifest.subject is None:
-            return
+            return []
         path = self._layout.referrer(manifest.subject.digest, digest)
         descriptor = json.dumps(manifest.referrer(digest).to_json())
-        await self._driver.put_content(path, descriptor.encode())
+        return [Put(path, descriptor.encode())]
 
     async def forget(self, manifest: Manifest, digest: Digest) -> None:
         """Take a manifest's descriptor away from below its subject."""

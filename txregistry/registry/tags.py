@@ -8,7 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.deferreds import shielded
-from txregistry.interfaces import IStorageDriver, PathNotFound, Tell, tell_nobody
+from txregistry.interfaces import (
+    IStorageDriver,
+    PathNotFound,
+    Put,
+    Tell,
+    tell_nobody,
+)
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import ManifestUnknown, NameUnknown
 from txregistry.oci.events import Activity
@@ -49,14 +55,14 @@ class Tags:
             raise self._unknown(tag)
         return digest
 
-    async def point(self, tag: Tag, digest: Digest) -> None:
-        """Make a tag point to a manifest, wherever it pointed before.
+    def pointing(self, tag: Tag, digest: Digest) -> list[Put]:
+        """Return the changes that make a tag point to a manifest.
 
-        The caller holds the lock.
+        Who makes them holds the lock on the tag.
         """
         index = self._layout.tag_index_link(tag, digest)
-        await links.write(self._driver, index, digest)
-        await links.write(self._driver, self._layout.tag_link(tag), digest)
+        current = self._layout.tag_link(tag)
+        return [links.put(index, digest), links.put(current, digest)]
 
     async def delete(self, tag: Tag) -> None:
         """Delete a tag; the manifest stays (end-9).

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
-from uuid import uuid4
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -22,8 +21,11 @@ from txregistry.deferreds import shielded
 from txregistry.interfaces import (
     IFileWriter,
     IStorageDriver,
+    Note,
     PathBusy,
     PathNotFound,
+    Publish,
+    Remove,
     StorageError,
     Tell,
     tell_nobody,
@@ -37,7 +39,9 @@ from txregistry.oci.errors import (
 )
 from txregistry.oci.events import blob_activity
 from txregistry.oci.hashing import ResumableHash
+from txregistry.oci.uuids import random_uuid
 from txregistry.registry.blobs import Blob, Blobs
+from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
 from txregistry.streams import Tee, pump
@@ -75,7 +79,7 @@ class Uploads:
         blobs: Blobs,
         clock: IReactorTime,
         tell: Tell = tell_nobody,
-        new_id: Callable[[], object] = uuid4,
+        new_id: Callable[[], object] = random_uuid,
     ) -> None:
         """Take the store, the paths and blobs, time, and what hears of changes."""
         self._driver = driver
@@ -91,17 +95,24 @@ class Uploads:
         Args:
             algorithm: That of the digest which the blob is to have.
         """
-        upload = Upload(str(self._new_id()), 0, self._now())
+        now = self._now()
+        upload = Upload(str(self._new_id()), 0, now)
         paths = self._paths(upload.session_id)
-        text = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        await self._note(paths.started_at, text.encode("ascii"))
-        await self._note(paths.data, b"")
+        text = timestamp(now)
+        # A session that a power cut takes away is begun again, so it need not be
+        # durable, and no push waits for the disk because of it.
+        notes = [Note(paths.started_at, text.encode("ascii")), Note(paths.data, b"")]
         if algorithm != CANONICAL:
-            await self._states(paths).save(ResumableHash(algorithm))
+            notes += self._states(paths).saving(ResumableHash(algorithm))
+        await apply(self._driver, notes)
         return upload
 
-    async def find(self, session_id: str) -> Upload:
+    async def find(self, session_id: str, started_at: datetime | None = None) -> Upload:
         """Say where a session stands (end-13).
+
+        Args:
+            session_id: The session.
+            started_at: When it began, as the caller knows; None: it is looked up.
 
         Raises:
             BlobUploadUnknown: There is no such session.
@@ -111,7 +122,9 @@ class Uploads:
             offset = (await self._driver.stat(paths.data)).size
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": session_id}) from None
-        return Upload(session_id, offset, await self._started_at(paths))
+        if started_at is None:
+            started_at = await self._started_at(paths)
+        return Upload(session_id, offset, started_at)
 
     async def append(self, upload: Upload, source: IBodyProducer) -> Upload:
         """Go on with a session (end-5).
@@ -209,15 +222,14 @@ class Uploads:
             await self._drop(paths)
             raise DigestInvalid({"provided": str(digest), "computed": str(found)})
         data = blob_data(digest)
+        # Also over what is there: whoever put it may not have made it durable, and a
+        # content that has rotten is healed by who pushes it again.
+        publish, remove = Publish(writer, data), Remove(paths.root)
         try:
-            # Also over what is there: whoever put it may not have made it durable, and
-            # a content that has rotten is healed by who pushes it again.
-            await writer.commit(data)
+            await apply(self._driver, [publish, self._blobs.linking(digest), remove])
         except BaseException:
             await _abandon(writer)
             raise
-        await self._blobs.link(digest)
-        await self._drop(paths)
         await self._tell([blob_activity("push", self._layout.name, digest, size)])
         return Blob(digest, data, size)
 
@@ -272,15 +284,6 @@ class Uploads:
             await writer.sync()
             await self._states(paths).save(running)
 
-    async def _note(self, path: str, content: bytes) -> None:
-        # Not put_content: a session that a power cut takes away is begun again, so it
-        # need not be durable, and each push would wait for the disk once more.
-        writer = await self._driver.open_writer(path)
-        try:
-            writer.write(content)
-        finally:
-            await writer.close()
-
     async def _started_at(self, paths: UploadLayout) -> datetime | None:
         try:
             content = await self._driver.get_content(paths.started_at)
@@ -290,8 +293,7 @@ class Uploads:
         return started_at.replace(tzinfo=started_at.tzinfo or UTC)
 
     async def _drop(self, paths: UploadLayout) -> None:
-        with contextlib.suppress(PathNotFound):
-            await self._driver.delete(paths.root)
+        await apply(self._driver, [Remove(paths.root)])
 
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:
@@ -299,10 +301,15 @@ class Uploads:
         return UploadLayout(self._layout.upload(session_id))
 
     def _states(self, paths: UploadLayout) -> HashStates:
-        return HashStates(self._driver, paths, self._note)
+        return HashStates(self._driver, paths)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.seconds(), UTC)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time in UTC as RFC 3339 has it, to the second."""
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 async def _abandon(writer: IFileWriter) -> None:

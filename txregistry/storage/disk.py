@@ -11,14 +11,14 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
 from typing import Final, TypeVar
-from uuid import uuid4
 
 from txregistry.storage.paths import ROOT, are_segments, is_segment
+from txregistry.storage.rounds import Rounds
 from txregistry.storage.settling import Settled
 from txregistry.streams import Piece
 
@@ -57,6 +57,7 @@ class Disk:
     def __init__(self, root: str) -> None:
         """Take the folder's absolute path. It is made when something is put there."""
         self.root = root
+        self._rounds = Rounds(_sync_directory)
         self._settled = Settled(root, self.sync_directory)
 
     def place(self, path: str) -> str:
@@ -71,11 +72,35 @@ class Disk:
         """Move a file that is durable already, over what is there."""
         persistently(partial(self._move, source, destination))
 
+    def arrive(self, source: str, destination: str) -> None:
+        """Move a file that is durable into a folder that is.
+
+        A rename is in the file system's journal whole or not at all, so the folder that
+        it leaves need not be synced.
+        """
+        try:
+            self.rename(source, destination)
+            self.sync(os.path.dirname(destination))
+        except FileNotFoundError:
+            # Somebody has removed the folder meanwhile, or the file.
+            self.move(source, destination)
+
     def remove(self, place: str) -> None:
         """Remove a file, or a directory and all below it."""
         os.lstat(place)
-        self._remove(place, ATTEMPTS)
+        self.drop(place)
         self.sync_directory(os.path.dirname(place))
+
+    def note(self, place: str, content: bytes) -> None:
+        """Write a file in its place. Neither atomic nor durable."""
+        persistently(partial(self._note, place, content))
+
+    def drop(self, place: str) -> None:
+        """Remove a file, or a directory and all below it, if it is there.
+
+        A crash may bring it back.
+        """
+        self._remove(place, ATTEMPTS)
 
     def names(self, place: str, after: str, limit: int | None) -> list[str]:
         """List what is directly in a folder; see IStorageDriver.list_children."""
@@ -104,24 +129,20 @@ class Disk:
 
     def temporary(self, place: str) -> str:
         """Name a file beside another one that no path of a driver leads to."""
-        return f"{os.path.dirname(place)}/~{uuid4()}.tmp"
+        return f"{os.path.dirname(place)}/~{os.urandom(16).hex()}.tmp"
 
     def sync(self, directory: str) -> None:
         """Make the names in a folder durable, and the folder's own name."""
         self.sync_directory(directory)
-        self._settled.settle(directory)
+        self.settle([directory])
+
+    def settle(self, directories: Iterable[str]) -> None:
+        """Make folders' own names durable, and those of all above them."""
+        self._settled.settle(directories)
 
     def sync_directory(self, directory: str) -> None:
         """Make the names in a folder durable; a folder that is gone has none."""
-        try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            return
-        try:
-            with without(_NO_SUCH_SYNC):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self._rounds.sync(directory)
 
     def sync_file(self, descriptor: int) -> None:
         """Make a file's content and size durable."""
@@ -167,6 +188,19 @@ class Disk:
                 self.rename(place, aside)
                 self._remove(aside, attempts - 1)
 
+    def _note(self, place: str, content: bytes) -> None:
+        # Non-blocking, because a named pipe would wait for its reader otherwise.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK
+        try:
+            descriptor = os.open(place, flags, 0o666)
+        except FileNotFoundError:
+            self.make_directory(os.path.dirname(place))
+            descriptor = os.open(place, flags, 0o666)
+        try:
+            write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+
     def _put(self, place: str, content: bytes) -> None:
         directory = os.path.dirname(place)
         self.make_directory(directory)
@@ -208,8 +242,10 @@ def persistently(attempt: Callable[[], _T]) -> _T:
         FileNotFoundError: It failed so each time.
     """
     for _ in range(ATTEMPTS - 1):
-        with suppress(FileNotFoundError):
+        try:
             return attempt()
+        except FileNotFoundError:
+            continue
     return attempt()
 
 
@@ -327,6 +363,18 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
     while written < len(content):
         content = memoryview(content)[written:]
         written = os.write(descriptor, content)
+
+
+def _sync_directory(directory: str) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        with without(_NO_SUCH_SYNC):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:

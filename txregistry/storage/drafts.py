@@ -116,6 +116,24 @@ class Draft:
             self._settle_elsewhere(destination)
         self.close()
 
+    def arrive(self, destination: str) -> None:
+        """Take another place, whose folder is durable, as the file is.
+
+        When it fails, the file stays open.
+
+        Raises:
+            FileNotFoundError: Somebody else has removed it.
+        """
+        self._require_in_place()
+        self._disk.arrive(self._written_at, destination)
+        self._place = self._written_at = destination
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return not self._descriptors
+
     def discard(self) -> None:
         """Close the file and remove it. Harmless if somebody else did."""
         try:
@@ -136,14 +154,17 @@ class Draft:
         if self._written_at != self._place:
             self._disk.rename(self._written_at, self._place)
             self._written_at = self._place
-        elif not self._is_at(self._place):
-            raise FileNotFoundError(errno.ENOENT, "removed while it was written")
+        else:
+            self._require_in_place()
 
     def _settle_elsewhere(self, destination: str) -> None:
-        if not self._is_at(self._written_at):
-            raise FileNotFoundError(errno.ENOENT, "removed while it was written")
+        self._require_in_place()
         self._disk.move(self._written_at, destination)
         self._place = self._written_at = destination
+
+    def _require_in_place(self) -> None:
+        if not self._is_at(self._written_at):
+            raise FileNotFoundError(errno.ENOENT, "removed while it was written")
 
     def _is_at(self, place: str) -> bool:
         return _is_open_at(self._descriptors[0], place)

@@ -5,17 +5,17 @@ has a name with a ``~``, which no path has, and is not listed; after a crash suc
 can be removed by hand. Symbolic links are followed.
 
 What takes microseconds runs in the reactor thread, because a thread would cost more:
-looking at a file, reading a small one, opening. What waits for the disk (fsync) or may
-be long (a large directory) runs in another thread.
+looking at a file, reading a small one, opening, listing a small folder, writing what
+need not be durable. On a cold or busy disk that can be a few milliseconds. What
+waits for the disk (fsync) or may be long (a large directory) runs in another thread.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -25,19 +25,27 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.interfaces import (
+    Change,
     FileStat,
+    IBatchDriver,
     IFileRange,
     IFileWriter,
     InvalidOffset,
     InvalidOption,
-    InvalidPath,
     IQuickLook,
-    IStorageDriver,
     IStorageDriverFactory,
-    PathBusy,
-    PathNotFound,
+    Note,
+    Publish,
+    Put,
     StorageError,
-    StorageFull,
+)
+from txregistry.storage.batches import (
+    Batch,
+    NoteStep,
+    PublishStep,
+    PutStep,
+    RemoveStep,
+    Step,
 )
 from txregistry.storage.disk import (
     Disk,
@@ -49,10 +57,10 @@ from txregistry.storage.disk import (
 )
 from txregistry.storage.drafts import Draft, open_draft
 from txregistry.storage.listings import Listings
+from txregistry.storage.meanings import NAME, translated
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
     ROOT,
-    PathObstructed,
     require_path,
     require_path_or_root,
 )
@@ -61,33 +69,19 @@ from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread, in_threads_of, to_the_end
 
-NAME: Final = "filesystem"
 DEFAULT_ROOT: Final = "/var/lib/registry"
 
 # Files up to so many bytes are read whole in the reactor thread.
 SMALL: Final = 1024 * 1024
 
-_NOTHING_THERE: Final = (
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENXIO,
-)
-_IN_THE_WAY: Final = (
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENOTEMPTY,
-    errno.ENXIO,
-)
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+# So are folders of up to this size, which are about a hundred names with ext4, and with
+# no file system more than can be listed in a millisecond.
+SMALL_FOLDER: Final = 4096
 
 _T = TypeVar("_T")
 
 
-@implementer(IStorageDriver, IQuickLook)
+@implementer(IBatchDriver, IQuickLook)
 class FilesystemDriver:
     """Keeps the tree in a folder. See IStorageDriver.
 
@@ -108,7 +102,7 @@ class FilesystemDriver:
     async def get_content(self, path: str) -> bytes:
         """See IStorageDriver."""
         require_path(path, NAME)
-        with _translated(path):
+        with translated(path):
             descriptor, size = open_to_read(self._disk.place(path))
             try:
                 if size <= SMALL:
@@ -121,7 +115,7 @@ class FilesystemDriver:
     async def put_content(self, path: str, content: bytes) -> None:
         """See IStorageDriver."""
         require_path(path, NAME)
-        with _translated(path, writing=True):
+        with translated(path, writing=True):
             await self._finish(partial(self._disk.put, self._disk.place(path), content))
 
     @deferred
@@ -130,7 +124,7 @@ class FilesystemDriver:
     ) -> IBodyProducer:
         """See IStorageDriver. The source provides IFileRange too."""
         require_path(path, NAME)
-        with _translated(path):
+        with translated(path):
             descriptor, size = open_to_read(self._disk.place(path))
         if not 0 <= offset <= size:
             os.close(descriptor)
@@ -142,7 +136,7 @@ class FilesystemDriver:
     async def open_writer(self, path: str, append: bool = False) -> IFileWriter:
         """See IStorageDriver. Folders are made, but not durable before ``commit``."""
         require_path(path, NAME)
-        with _translated(path, writing=True):
+        with translated(path, writing=True):
             draft = open_draft(self._disk, self._disk.place(path), append=append)
         return FilesystemWriter(path, draft, self._in_thread, self._disk.place)
 
@@ -150,7 +144,7 @@ class FilesystemDriver:
     async def stat(self, path: str) -> FileStat:
         """See IStorageDriver."""
         require_path_or_root(path, NAME)
-        with _translated(path):
+        with translated(path):
             return _look(path, self._disk.place(path))
 
     @deferred
@@ -159,9 +153,12 @@ class FilesystemDriver:
     ) -> list[str]:
         """See IStorageDriver."""
         require_path_or_root(path, NAME)
-        names = partial(self._disk.names, self._disk.place(path), after, limit)
-        with _translated(path):
+        place = self._disk.place(path)
+        names = partial(self._disk.names, place, after, limit)
+        with translated(path):
             try:
+                if os.stat(place).st_size <= SMALL_FOLDER:
+                    return names()
                 return await self._in_thread(names)
             except FileNotFoundError:
                 if path == ROOT:
@@ -182,7 +179,7 @@ class FilesystemDriver:
         require_path(f"/{held}", NAME)
         place, listings = self._disk.place(path), self._listings
         list_them = listings.search if deep else listings.holders
-        with _translated(path):
+        with translated(path):
             try:
                 if not deep:
                     found = listings.holders_at_hand(place, held, after, limit)
@@ -202,17 +199,30 @@ class FilesystemDriver:
         require_path(source, NAME)
         require_path(destination, NAME)
         here, there = self._disk.place(source), self._disk.place(destination)
-        with _translated(source):
+        with translated(source):
             require_regular(os.stat(here))
-        with _translated(destination, writing=True, missing=source):
+        with translated(destination, writing=True, missing=source):
             await self._finish(partial(self._disk.move, here, there))
 
     @deferred
     async def delete(self, path: str) -> None:
         """See IStorageDriver."""
         require_path(path, NAME)
-        with _translated(path):
+        with translated(path):
             await self._finish(partial(self._disk.remove, self._disk.place(path)))
+
+    @deferred
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """See IBatchDriver. Notes alone take microseconds, and no thread."""
+        for change in changes:
+            require_path(_path_of(change), NAME)
+        with ExitStack() as writers:
+            steps = [self._step(change, writers) for change in changes]
+            batch = Batch(self._disk, steps, translated)
+            if all(isinstance(change, Note) for change in changes):
+                batch.run()
+            else:
+                await self._finish(batch.run)
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
@@ -229,6 +239,18 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
+
+    def _step(self, change: Change, writers: ExitStack) -> Step:
+        if isinstance(change, Put):
+            return PutStep(self._disk, change.path, change.content)
+        if isinstance(change, Note):
+            return NoteStep(self._disk, change.path, change.content)
+        if isinstance(change, Publish):
+            writer: FilesystemWriter = change.writer  # type: ignore[assignment]
+            path, draft = writers.enter_context(writer.ending())
+            place = self._disk.place(change.destination)
+            return PublishStep(self._disk, path, draft, place)
+        return RemoveStep(self._disk, change.path)
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))
@@ -296,14 +318,14 @@ class FilesystemWriter(WriterState):
         Fails with ``PathNotFound`` if somebody else has removed the file.
         """
         if self._end():
-            with _translated(self._path, writing=True):
+            with translated(self._path, writing=True):
                 self._draft.keep()
 
     @deferred
     async def sync(self) -> None:
         """See IFileWriter."""
         self._require_usable()
-        with _translated(self._path, writing=True):
+        with translated(self._path, writing=True):
             await to_the_end(self._in_thread(self._draft.sync))
 
     @deferred
@@ -312,28 +334,40 @@ class FilesystemWriter(WriterState):
 
         Fails with ``PathNotFound`` if somebody else has removed the file.
         """
-        self._require_usable()
         place = self._place_of(destination)
+        with self.ending() as (path, draft), translated(path, writing=True):
+            await to_the_end(self._in_thread(partial(draft.publish, place)))
+
+    @contextmanager
+    def ending(self) -> Iterator[tuple[str, Draft]]:
+        """Let somebody publish the file, who gets its path and the draft.
+
+        After a failure the writer can still be ended.
+
+        Raises:
+            StorageError: It has ended, or failed before.
+        """
+        self._require_usable()
         self._end()
         try:
-            with _translated(self._path, writing=True):
-                await to_the_end(self._in_thread(partial(self._draft.publish, place)))
+            yield self._path, self._draft
         except StorageError:
-            self._ended, self._broken = False, True
+            if not self._draft.closed:
+                self._ended, self._broken = False, True
             raise
 
     @deferred
     async def cancel(self) -> None:
         """See IFileWriter. Harmless after the end; what it was to replace stays."""
         if self._end():
-            with _translated(self._path):
+            with translated(self._path):
                 await to_the_end(self._in_thread(self._draft.discard))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         self._require_usable()
         try:
-            with _translated(self._path, writing=True):
+            with translated(self._path, writing=True):
                 yield
         except StorageError:
             self._broken = True
@@ -381,6 +415,10 @@ def _require_count(value: object) -> None:
         raise InvalidOption("maxthreads", "is not a whole number")
 
 
+def _path_of(change: Change) -> str:
+    return change.destination if isinstance(change, Publish) else change.path
+
+
 def _look(path: str, place: str) -> FileStat:
     try:
         status = os.stat(place)
@@ -392,35 +430,3 @@ def _look(path: str, place: str) -> FileStat:
         return FileStat(path, True, 0, status.st_mtime)
     require_regular(status)
     return FileStat(path, False, status.st_size, status.st_mtime)
-
-
-@contextmanager
-def _translated(
-    path: str, *, writing: bool = False, missing: str | None = None
-) -> Iterator[None]:
-    """Turn the operating system's errors into ours.
-
-    Args:
-        path: What the work is about.
-        writing: Whether something is to be there afterwards.
-        missing: The path that is not there when one is not; None: ``path``.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _meaning(error, path, writing, missing or path) from error
-
-
-def _meaning(error: OSError, path: str, writing: bool, missing: str) -> StorageError:
-    code = error.errno
-    if code in _NO_ROOM:
-        return StorageFull(f"{NAME}: {error.strerror}: {path}")
-    if code == errno.ENOENT or (code in _NOTHING_THERE and not writing):
-        return PathNotFound(missing, NAME)
-    if code == errno.EAGAIN:
-        return PathBusy(path, NAME)
-    if code == errno.ENAMETOOLONG:
-        return InvalidPath(path, NAME)
-    if code in _IN_THE_WAY:
-        return PathObstructed(path, NAME)
-    return StorageError(f"{NAME}: {error.strerror}: {path}")

@@ -8,7 +8,8 @@ durable itself, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from os.path import dirname
 from threading import Lock
 from typing import Final
@@ -39,46 +40,64 @@ class Settled:
         self._sync = sync
         self._lock = Lock()
         self._settled: set[str] = set()
-        self._at_work: dict[str, object] = {}
+        self._at_work: dict[str, set[object]] = {}
 
     def made(self, directory: str) -> None:
         """Hear that a directory is about to be made: it is not durable yet."""
         with self._lock:
-            self._settled.discard(directory)
             self._at_work.pop(directory, None)
+            if directory in self._settled:
+                self._settled.remove(directory)
+                self._forget_below(f"{directory}/")
 
-    def settle(self, directory: str) -> None:
-        """Make a directory's name durable, and those of all above it.
+    def settle(self, directories: Iterable[str]) -> None:
+        """Make the names of directories durable, and those of all above them.
 
         Raises:
             OSError: It did not work.
         """
-        while directory != self._root:
-            if directory not in self._settled:
-                self._settle_one(directory)
-            directory = dirname(directory)
-
-    def _settle_one(self, directory: str) -> None:
-        token = self._begin(directory)
+        names = chain.from_iterable(map(self._unsettled, directories))
+        work = list(dict.fromkeys(names))
+        if not work:
+            return
+        token = self._begin(work)
         done = False
         try:
-            self._sync(dirname(directory))
+            for parent in dict.fromkeys(map(dirname, work)):
+                self._sync(parent)
             done = True
         finally:
-            self._finish(directory, token, done)
+            self._finish(work, token, done)
 
-    def _begin(self, directory: str) -> object:
-        with self._lock:
-            token = self._at_work[directory] = object()
-            return token
+    def _unsettled(self, directory: str) -> Iterator[str]:
+        # Above what is settled, all is.
+        while directory != self._root and directory not in self._settled:
+            yield directory
+            directory = dirname(directory)
 
-    def _finish(self, directory: str, token: object, done: bool) -> None:
-        # Another token, or none: the directory was made anew while this one was synced.
+    def _begin(self, directories: Iterable[str]) -> object:
+        token = object()
         with self._lock:
-            if self._at_work.get(directory) is not token:
-                return
-            del self._at_work[directory]
-            if len(self._settled) >= self._most:
-                self._settled.clear()
+            for directory in directories:
+                self._at_work.setdefault(directory, set()).add(token)
+        return token
+
+    def _finish(self, directories: Iterable[str], token: object, done: bool) -> None:
+        # The token is gone where a directory was made anew while it was synced.
+        with self._lock:
+            for directory in directories:
+                tokens = self._at_work.get(directory, set())
+                done = done and token in tokens
+                tokens.discard(token)
+                if not tokens:
+                    self._at_work.pop(directory, None)
             if done:
-                self._settled.add(directory)
+                if len(self._settled) >= self._most:
+                    self._settled.clear()
+                self._settled.update(directories)
+
+    def _forget_below(self, prefix: str) -> None:
+        # What was below a directory that was removed went with it.
+        self._settled = {each for each in self._settled if not each.startswith(prefix)}
+        for directory in [each for each in self._at_work if each.startswith(prefix)]:
+            del self._at_work[directory]

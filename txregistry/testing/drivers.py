@@ -15,6 +15,7 @@ nothing of time. Whoever writes to the store meanwhile spoils them.
 
 from __future__ import annotations
 
+from txregistry.testing.driver_batches import BatchCases
 from txregistry.testing.driver_cancelling import CancellingCases
 from txregistry.testing.driver_concurrency import ConcurrencyCases
 from txregistry.testing.driver_contents import ContentCases
@@ -24,6 +25,12 @@ from txregistry.testing.driver_writers import WriterCases
 
 
 class DriverContract(
-    ContentCases, ReaderCases, WriterCases, TreeCases, ConcurrencyCases, CancellingCases
+    ContentCases,
+    ReaderCases,
+    WriterCases,
+    TreeCases,
+    BatchCases,
+    ConcurrencyCases,
+    CancellingCases,
 ):
     """Everything that a driver promises; see DriverFixture for what can be set."""

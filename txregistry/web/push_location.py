@@ -11,12 +11,13 @@ import hmac
 import json
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
 from txregistry.oci.errors import BlobUploadInvalid
 from txregistry.oci.names import Name
-from txregistry.registry.uploads import Upload
+from txregistry.registry.uploads import Upload, timestamp
 
 _MAC_SIZE: Final = 32
 _LONGEST: Final = 4096
@@ -27,7 +28,7 @@ class PushLocations:
 
     def __init__(self, secret: bytes) -> None:
         """Take the secret that all processes on one store share."""
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod="sha256")
 
     def sign(self, name: Name, upload: Upload) -> str:
         """Return the value of ``_state``, percent-encoded."""
@@ -36,13 +37,13 @@ class PushLocations:
             "Name": str(name),
             "UUID": upload.session_id,
             "Offset": upload.offset,
-            "StartedAt": started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else _NEVER,
+            "StartedAt": timestamp(started) if started else _NEVER,
         }
         message = json.dumps(state, separators=(",", ":")).encode()
         return quote(urlsafe_b64encode(self._mac(message) + message).decode())
 
-    def offset(self, state: str | None, name: Name, session_id: str) -> int:
-        """Return the offset that a state was signed for, in bytes.
+    def read(self, state: str | None, name: Name, session_id: str) -> Upload:
+        """Return where the session stood when a state was signed for it.
 
         Raises:
             BlobUploadInvalid: It is missing, forged, or another session's.
@@ -58,10 +59,21 @@ class PushLocations:
         content = json.loads(message)
         if (content["Name"], content["UUID"]) != (str(name), session_id):
             raise BlobUploadInvalid("_state belongs to another upload")
-        return int(content["Offset"])
+        return Upload(session_id, int(content["Offset"]), _time(content["StartedAt"]))
 
     def _mac(self, message: bytes) -> bytes:
-        return hmac.digest(self._secret, message, "sha256")
+        mac = self._keyed.copy()
+        mac.update(message)
+        return mac.digest()
 
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
+
+
+def _time(text: str) -> datetime | None:
+    if text == _NEVER:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None

@@ -152,8 +152,6 @@ class RegistryRequest(Request):
             # Asked about all of the server (RFC 9112, 3.2.4), we speak of its root.
             asterisk = (self.method, self.path) == (b"OPTIONS", b"*")
             self.text_path = "/" if asterisk else _decode(self.path)
-            self.prepath = []
-            self.postpath = [s.encode() for s in self.text_path[1:].split("/")]
             self.site.resource.render(self)
         except Exception:
             failure = Failure()

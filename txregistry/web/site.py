@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -13,6 +12,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
+from txregistry.oci.uuids import random_uuid
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
@@ -41,7 +41,7 @@ class RegistrySite(Site):
         limits: Limits,
         server_name: str,
         watchers: Sequence[IRequestWatcher] = (),
-        new_id: Callable[[], object] = uuid4,
+        new_id: Callable[[], object] = random_uuid,
         tracer: ITracer | None = None,
         is_fast: bool = True,
         intake: Intake | None = None,

@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces import IStorageDriver
+from txregistry.interfaces import Change, IStorageDriver
 from txregistry.oci.names import Name
+from txregistry.registry.changes import apply
 from txregistry.registry.repository import Registry, Repository
 from txregistry.registry.rules import ManifestRules
 from txregistry.storage.memory import MemoryDriver
@@ -68,6 +69,10 @@ class StoreCase(SynchronousTestCase):
     def put(self, path: str, content: bytes) -> None:
         """Put a small file into the store."""
         self.successResultOf(self.driver.put_content(path, content))
+
+    def make(self, *changes: Change) -> None:
+        """Make changes to the store."""
+        self.run_now(apply(self.driver, changes))
 
     def paths(self, folder: str = "/") -> list[str]:
         """Return the paths of all files below a folder, sorted."""

@@ -38,13 +38,13 @@ class BlobsTests(StoreCase):
 
     def test_linked(self) -> None:
         """What it links is."""
-        self.run_now(self.blobs.link(DIGEST))
+        self.make(self.blobs.linking(DIGEST))
         self.assertEqual(BLOB, self.run_now(self.blobs.find(DIGEST)))
         self.assertTrue(self.run_now(self.blobs.holds(DIGEST)))
 
     def test_link_alone(self) -> None:
         """A link without content is no blob."""
-        self.run_now(self.blobs.link(ALIAS))
+        self.make(self.blobs.linking(ALIAS))
         self.assertFalse(self.run_now(self.blobs.holds(ALIAS)))
 
     def test_broken_link(self) -> None:
@@ -54,8 +54,8 @@ class BlobsTests(StoreCase):
 
     def test_unlink(self) -> None:
         """A blob that is taken out leaves its content, and other links."""
-        self.run_now(self.blobs.link(DIGEST))
-        self.run_now(self.other.link(DIGEST))
+        self.make(self.blobs.linking(DIGEST))
+        self.make(self.other.linking(DIGEST))
         self.run_now(self.blobs.unlink(DIGEST))
         self.refusal(BlobUnknown, self.blobs.unlink(DIGEST))
         self.assertTrue(self.run_now(self.other.holds(DIGEST)))
@@ -86,12 +86,12 @@ class BlobsTests(StoreCase):
 
     def test_mount_dangling(self) -> None:
         """What another repository links without content cannot be taken over."""
-        self.run_now(self.other.link(ALIAS))
+        self.make(self.other.linking(ALIAS))
         self.assertIsNone(self.run_now(self.blobs.mount(ALIAS, Name("other"))))
 
     def test_mount_again(self) -> None:
         """What is linked already is not linked again."""
-        self.run_now(self.other.link(DIGEST))
+        self.make(self.other.linking(DIGEST))
         self.run_now(self.blobs.mount(DIGEST, None))
         before = self.paths()
         self.assertEqual(BLOB, self.run_now(self.blobs.mount(DIGEST, Name("other"))))

@@ -44,11 +44,7 @@ class HashStatesTests(StoreCase):
         self.faulty = FaultyDriver(MemoryDriver(self.clock))
         self.use(self.faulty)
         self.put(PATHS.data, CONTENT)
-        self.states = HashStates(self.driver, PATHS, self.note)
-
-    async def note(self, path: str, content: bytes) -> None:
-        """Write a small file."""
-        await self.driver.put_content(path, content)
+        self.states = HashStates(self.driver, PATHS)
 
     def save(self, length: int, algorithm: str = "sha256") -> None:
         """Keep the state after so many bytes."""

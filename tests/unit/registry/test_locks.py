@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.oci.names import Name
+from txregistry.oci.names import Name, Tag
 from txregistry.registry.locks import Locks
 
 
@@ -31,6 +31,47 @@ class LocksTests(SynchronousTestCase):
         self.successResultOf(first)
         self.successResultOf(second)
         self.assertEqual(["other", "first", "second"], order)
+
+    def test_tags(self) -> None:
+        """Who holds other tags goes on beside; who holds the same, or all, waits."""
+        locks, done = Locks(), Deferred[None]()
+        order: list[str] = []
+
+        def hold(
+            word: str, tags: list[Tag] | None, until: Deferred[None] | None = None
+        ) -> Deferred[None]:
+            async def hold_it() -> None:
+                async with locks.held(Name("a"), tags):
+                    if until is not None:
+                        await until
+                    order.append(word)
+
+            return Deferred.fromCoroutine(hold_it())
+
+        first = hold("first", [Tag("one"), Tag("two")], done)
+        self.successResultOf(hold("other", [Tag("three")]))
+        self.successResultOf(hold("none", []))
+        same = hold("same", [Tag("two"), Tag("four")])
+        whole = hold("all", None)
+        behind = hold("behind", [Tag("three")])
+        for waiting in (same, whole, behind):
+            self.assertNoResult(waiting)
+        done.callback(None)
+        for each in (first, same, whole, behind):
+            self.successResultOf(each)
+        self.assertEqual(["other", "none", "first", "same", "all", "behind"], order)
+
+    def test_nothing_is_kept(self) -> None:
+        """When nobody wants it any more, nothing is remembered."""
+        locks = Locks()
+
+        async def hold(tags: list[Tag] | None) -> None:
+            async with locks.held(Name("a"), tags):
+                pass
+
+        for tags in (None, [Tag("one")]):
+            self.successResultOf(Deferred.fromCoroutine(hold(tags)))
+            self.assertEqual({}, locks._locks)
 
     def test_cancelled(self) -> None:
         """Who stops waiting does not keep the lock from the next."""

@@ -33,7 +33,7 @@ class TagsCase(StoreCase):
     def point(self, *tags: str, to: Digest = ONE) -> None:
         """Make tags point to a manifest."""
         for tag in tags:
-            self.run_now(self.tags.point(Tag.parse(tag), to))
+            self.make(*self.tags.pointing(Tag.parse(tag), to))
 
     def resolve(self, tag: str) -> Digest | None:
         """Return where a tag points; None: there is no such tag."""

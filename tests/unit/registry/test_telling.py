@@ -311,6 +311,29 @@ class OrderTests(TellingCase):
         expected = [[pushed("t")], [tag_deleted("t")], [pushed("t", index(1))]]
         self.assertEqual(expected, self.told)
 
+    def test_order_of_pushes(self) -> None:
+        """Pushes of one tag are told in their order, and who waits has come first."""
+        self.faulty.hang(on("put_content", "/tags/t/current/link"))
+        pushing = self.started(self.push("t"))
+        again = self.started(self.push("t", "v", manifest=index(1)))
+        other = self.started(self.push("u"))
+        self.assertEqual([], self.told)
+        self.faulty.heal()
+        for each in (pushing, again, other):
+            self.successResultOf(each)
+        expected = [[pushed("t")], [pushed("t", index(1)), pushed("v", index(1))]]
+        self.assertEqual([*expected, [pushed("u")]], self.told)
+
+    def test_other_tags(self) -> None:
+        """A push of another tag does not wait for one that the store holds up."""
+        self.faulty.hang(on("put_content", "/tags/t/current/link"))
+        pushing = self.started(self.push("t"))
+        self.successResultOf(self.started(self.push("u")))
+        self.assertNoResult(pushing)
+        self.assertEqual([[pushed("u")]], self.told)
+        self.faulty.heal()
+        self.successResultOf(pushing)
+
     def test_others_go_on(self) -> None:
         """While somebody is being told others can change the repository."""
         slow: Deferred[None] = Deferred()

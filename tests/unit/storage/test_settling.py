@@ -17,35 +17,35 @@ class SettledTests(SynchronousTestCase):
 
     def test_up_to_the_root(self) -> None:
         """A directory is durable when its name is, and those of all above it."""
-        self.settled.settle("/r/a/b")
+        self.settled.settle(["/r/a/b"])
         self.assertEqual(["/r/a", "/r"], self.synced)
 
     def test_root(self) -> None:
         """The root needs nothing."""
-        self.settled.settle("/r")
+        self.settled.settle(["/r"])
         self.assertEqual([], self.synced)
 
     def test_once(self) -> None:
         """What is durable is not synced again."""
-        self.settled.settle("/r/a/b")
+        self.settled.settle(["/r/a/b"])
         self.synced.clear()
-        self.settled.settle("/r/a/b")
-        self.settled.settle("/r/a")
+        self.settled.settle(["/r/a/b"])
+        self.settled.settle(["/r/a"])
         self.assertEqual([], self.synced)
 
     def test_below_what_is_settled(self) -> None:
         """A new directory in a durable one needs its own name synced, no more."""
-        self.settled.settle("/r/a")
+        self.settled.settle(["/r/a"])
         self.synced.clear()
-        self.settled.settle("/r/a/c")
+        self.settled.settle(["/r/a/c"])
         self.assertEqual(["/r/a"], self.synced)
 
     def test_made_again(self) -> None:
         """A directory that is made again is not durable by what was before."""
-        self.settled.settle("/r/a")
+        self.settled.settle(["/r/a"])
         self.settled.made("/r/a")
         self.synced.clear()
-        self.settled.settle("/r/a")
+        self.settled.settle(["/r/a"])
         self.assertEqual(["/r"], self.synced)
 
     def test_made_while_synced(self) -> None:
@@ -57,10 +57,50 @@ class SettledTests(SynchronousTestCase):
                 settled.made("/r/a")
 
         settled = Settled("/r", sync)
-        settled.settle("/r/a")
-        settled.settle("/r/a")
-        settled.settle("/r/a")
+        settled.settle(["/r/a"])
+        settled.settle(["/r/a"])
+        settled.settle(["/r/a"])
         self.assertEqual(["/r", "/r"], self.synced)
+
+    def test_several(self) -> None:
+        """What several directories need is synced once."""
+        self.settled.settle(["/r/a/b", "/r/a/c", "/r/a/b/d"])
+        self.assertEqual(["/r/a", "/r", "/r/a/b"], self.synced)
+
+    def test_below_what_is_made_again(self) -> None:
+        """What was below a directory that is made again is not durable either."""
+        self.settled.settle(["/r/a/b", "/r/ab"])
+        self.settled.made("/r/a")
+        self.synced.clear()
+        self.settled.settle(["/r/a/b", "/r/ab"])
+        self.assertEqual(["/r/a", "/r"], self.synced)
+
+    def test_together(self) -> None:
+        """Who is quicker with a directory does not keep it from being durable."""
+
+        def sync(directory: str) -> None:
+            self.synced.append(directory)
+            if len(self.synced) == 1:
+                settled.settle(["/r/a"])
+
+        settled = Settled("/r", sync)
+        settled.settle(["/r/a"])
+        settled.settle(["/r/a"])
+        self.assertEqual(["/r", "/r"], self.synced)
+
+    def test_made_below_while_synced(self) -> None:
+        """Nor is what is below a directory that is made again while both are synced."""
+
+        def sync(directory: str) -> None:
+            self.synced.append(directory)
+            if len(self.synced) == 1:
+                settled.made("/r/a")
+
+        settled = Settled("/r", sync)
+        settled.settle(["/r/a/b"])
+        self.synced.clear()
+        settled.settle(["/r/a/b"])
+        self.assertEqual(["/r/a", "/r"], self.synced)
 
     def test_failure(self) -> None:
         """What could not be synced is not durable."""
@@ -71,18 +111,18 @@ class SettledTests(SynchronousTestCase):
                 raise OSError
 
         settled = Settled("/r", sync)
-        self.assertRaises(OSError, settled.settle, "/r/a")
-        settled.settle("/r/a")
-        settled.settle("/r/a")
+        self.assertRaises(OSError, settled.settle, ["/r/a"])
+        settled.settle(["/r/a"])
+        settled.settle(["/r/a"])
         self.assertEqual(["/r", "/r"], self.synced)
 
     def test_bounded(self) -> None:
         """It forgets rather than to grow, and what is forgotten is synced again."""
         settled = Settled("/r", self.synced.append, most=2)
         for name in ("a", "b", "c"):
-            settled.settle(f"/r/{name}")
+            settled.settle([f"/r/{name}"])
         self.synced.clear()
-        settled.settle("/r/c")
+        settled.settle(["/r/c"])
         self.assertEqual([], self.synced)
-        settled.settle("/r/a")
+        settled.settle(["/r/a"])
         self.assertEqual(["/r"], self.synced)

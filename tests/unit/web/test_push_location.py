@@ -37,14 +37,14 @@ class PushLocationTests(SynchronousTestCase):
         """What was signed is read back."""
         upload = Upload(str(session), offset, started)
         state = self.sign(upload)
-        found = self.locations.offset(state, NAME, upload.session_id)
-        self.assertEqual(offset, found)
+        found = self.locations.read(state, NAME, upload.session_id)
+        self.assertEqual(upload, found)
 
     @given(st.text() | st.none() | st.binary().map(lambda b: b.decode("latin-1")))
     def test_arbitrary(self, text: str | None) -> None:
         """Whatever a client makes up is refused, and by nothing else."""
         with self.assertRaises(BlobUploadInvalid):
-            self.locations.offset(text, NAME, "1")
+            self.locations.read(text, NAME, "1")
 
     @given(st.data())
     def test_tampered(self, data: st.DataObject) -> None:
@@ -53,20 +53,20 @@ class PushLocationTests(SynchronousTestCase):
         at = data.draw(st.integers(0, len(signed) * 8 - 1))
         signed[at // 8] ^= 1 << at % 8
         with self.assertRaises(BlobUploadInvalid):
-            self.locations.offset(urlsafe_b64encode(signed).decode(), NAME, "1")
+            self.locations.read(urlsafe_b64encode(signed).decode(), NAME, "1")
 
     def test_other_session(self) -> None:
         """A state is good for its own session only."""
         with self.assertRaises(BlobUploadInvalid):
-            self.locations.offset(self.sign(Upload("1", 7)), NAME, "2")
+            self.locations.read(self.sign(Upload("1", 7)), NAME, "2")
 
     def test_other_repository(self) -> None:
         """A state is good for its own repository only."""
         with self.assertRaises(BlobUploadInvalid):
-            self.locations.offset(self.sign(Upload("1", 7)), Name("other"), "1")
+            self.locations.read(self.sign(Upload("1", 7)), Name("other"), "1")
 
     def test_other_secret(self) -> None:
         """A state that another secret signed is refused."""
         state = self.sign(Upload("1", 7))
         with self.assertRaises(BlobUploadInvalid):
-            PushLocations(b"another").offset(state, NAME, "1")
+            PushLocations(b"another").read(state, NAME, "1")

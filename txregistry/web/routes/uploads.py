@@ -116,7 +116,7 @@ class UploadRoutes:
         """end-14: give a session up."""
         repository = self._registry.repository(Name.parse(name), request.tell)
         state = request.parameter("_state")
-        self._push_locations.offset(state, repository.name, session_id)
+        self._push_locations.read(state, repository.name, session_id)
         await repository.uploads.cancel(session_id)
         send_nothing(request, 204, {"Docker-Upload-UUID": session_id})
 
@@ -161,10 +161,10 @@ class UploadRoutes:
     ) -> Upload:
         """Find a session and check that the client knows where it stands."""
         state = request.parameter("_state")
-        offset = self._push_locations.offset(state, repository.name, session_id)
-        upload = await repository.uploads.find(session_id)
+        signed = self._push_locations.read(state, repository.name, session_id)
+        upload = await repository.uploads.find(session_id, signed.started_at)
         # A Content-Range says more plainly than an old push location what is meant.
-        if request.header("content-range") is None and offset != upload.offset:
+        if request.header("content-range") is None and signed.offset != upload.offset:
             raise self._elsewhere(request, repository, upload)
         return upload
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from twisted.internet.defer import Deferred
-
 from tests.unit.web.case import RegistryCase
 from txregistry.oci.digest import Digest
 from txregistry.oci.links import parse_link
@@ -60,8 +58,9 @@ class TagsTests(ListCase):
         repository = self.registry.registry.repository(Name(name))
         digest = self.registry.push_image(name)
         for tag in tags:
-            pointing = repository.tags.point(Tag(tag), digest)
-            self.successResultOf(Deferred.fromCoroutine(pointing))
+            for put in repository.tags.pointing(Tag(tag), digest):
+                pointing = self.registry.driver.put_content(put.path, put.content)
+                self.successResultOf(pointing)
 
     def test_all(self) -> None:
         """All tags are listed, sorted by bytes, under the repository's name."""
