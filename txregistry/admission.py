@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred, succeed
 
@@ -39,29 +39,13 @@ from txregistry.lookups import Lookups
 from txregistry.oci.forwarded import client
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
 from txregistry.threads import in_threads_of
-from txregistry.web.endpoints import Routes
-from txregistry.web.gate import Admission, Gate, OpenGate
+from txregistry.web.gate import Admitted, Gate, OpenGate
 from txregistry.web.routes.token import TokenRoutes
 from txregistry.web.urls import Urls
 
 TOKEN_PATH: Final = "/auth/token"
 _NAME: Final = "txregistry"
 _REALM: Final = "txregistry"
-
-
-@frozen
-class Admitted:
-    """What the settings make of ``auth`` and ``access``.
-
-    Attributes:
-        gate: Decides on requests.
-        routes: The token service's endpoints, if there is one.
-        logins: How often a login was remembered; None: none ever is.
-    """
-
-    gate: Admission
-    routes: Sequence[Routes] = field(default=())
-    logins: Lookups | None = None
 
 
 def make_admission(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.web.client import Agent
 
 from txregistry import __version__
 from txregistry.config import Settings
@@ -116,6 +115,9 @@ def _file_check(given: FileSettings, reactor: Any) -> ScheduledCheck:
 
 
 def _http_check(name: str, given: HTTPSettings, reactor: Any) -> ScheduledCheck:
+    # Not before there is such a check: it takes memory.
+    from twisted.web.client import Agent
+
     url, credentials = split_user(given.uri)
     timeout = given.timeout or TIMEOUT
     # A new connection each time: an old one would not show that nobody listens.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.logger import ILogObserver, Logger
 
 from txregistry.config import Settings
@@ -49,11 +49,13 @@ class Places:
         access: A stream for the access log; None: it goes where the other one goes.
         is_ours: Whether the application log is ours to write; if not, it is somebody
             else's, whatever the settings say.
+        are_shared: Whether other processes write to the same streams.
     """
 
     application: IO[str] | str | None
     access: IO[str] | None = None
     is_ours: bool = True
+    are_shared: bool = False
 
 
 @frozen
@@ -64,11 +66,18 @@ class Logs:
         observers: Write the application log.
         watchers: Write the access log.
         outputs: Where they go.
+        places: Where they go if the settings name no files; None: nobody has said.
     """
 
     observers: Sequence[ILogObserver] = ()
     watchers: Sequence[IRequestWatcher] = ()
     outputs: Sequence[Output] = field(default=())
+    places: Places | None = None
+
+    @property
+    def files(self) -> list[FileOutput]:
+        """Those of the outputs that are files."""
+        return [each for each in self.outputs if isinstance(each, FileOutput)]
 
     def reopen(self) -> None:
         """Go on in new files, where somebody else has put the old ones aside."""
@@ -83,17 +92,23 @@ class Logs:
                 )
 
 
-def open_logs(settings: Settings, places: Places) -> Logs:
+def open_logs(
+    settings: Settings, places: Places, handed: Mapping[str, int] | None = None
+) -> Logs:
     """Open the logs.
 
     Args:
         settings: The configuration.
         places: Where they go if it names no files.
+        handed: The descriptors of files that are open already, by their paths; for
+            those that we may not open ourselves. None: there are none.
 
     Raises:
         ConfigError: A file cannot be written.
     """
-    files = _Files(settings)
+    if settings.http.workers.number > 1:
+        places = evolve(places, are_shared=True)
+    files = _Files(settings, places.are_shared, handed or {})
     application = _application_output(settings, places, files)
     outputs, observers = [application], []
     if places.is_ours:
@@ -102,17 +117,16 @@ def open_logs(settings: Settings, places: Places) -> Logs:
             ApplicationLog(application, write, log.level, log.reportcaller)
         )
     if settings.log.accesslog.disabled:
-        return Logs(observers, [], outputs)
+        return Logs(observers, [], outputs, places)
     access = application
     if settings.log.accesslog.file:
         access = files.open("log.accesslog.file", settings.log.accesslog.file)
     elif places.access is not None:
-        access = StreamOutput(places.access, "the standard output")
+        access = StreamOutput(places.access, "the standard output", places.are_shared)
     if access is not application:
         outputs.append(access)
-    return Logs(
-        observers, [AccessLog(access, _access_format(settings, access))], outputs
-    )
+    watcher = AccessLog(access, _access_format(settings, access))
+    return Logs(observers, [watcher], outputs, places)
 
 
 def _application_output(settings: Settings, places: Places, files: _Files) -> Output:
@@ -124,27 +138,40 @@ def _application_output(settings: Settings, places: Places, files: _Files) -> Ou
         return files.open("", places.application)
     if places.application is None:
         return NoOutput()
-    return StreamOutput(places.application, "the standard error")
+    return StreamOutput(places.application, "the standard error", places.are_shared)
 
 
 class _Files:
     """Files, each of them opened once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, are_shared: bool, handed: Mapping[str, int]
+    ) -> None:
         self._settings = settings
+        self._are_shared = are_shared
+        self._handed = handed
         self._open: dict[str, FileOutput] = {}
 
     def open(self, key: str, path: str) -> Output:
-        rotate = self._settings.log.rotate
         try:
             file = resolved(path)
             if file not in self._open:
-                self._open[file] = FileOutput(path, Rotation(rotate.size, rotate.keep))
+                self._open[file] = self._make(path, file)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             problem = f"{os.path.abspath(path)} cannot be written: {reason}"
             raise self._settings.error(key, problem) from None
         return self._open[file]
+
+    def _make(self, path: str, file: str) -> FileOutput:
+        rotate = self._settings.log.rotate
+        rotation = Rotation(rotate.size, rotate.keep)
+        try:
+            return FileOutput(path, rotation, self._are_shared)
+        except PermissionError:
+            if file not in self._handed:
+                raise
+            return FileOutput(path, rotation, self._are_shared, self._handed[file])
 
 
 def _format(settings: Settings, output: Output) -> Format:

@@ -47,7 +47,10 @@ _DEFAULT_BACKOFF: Final = 1.0
 
 
 def make_notifications(
-    settings: Settings, reactor: Any, tracer: ITracer | None = None
+    settings: Settings,
+    reactor: Any,
+    tracer: ITracer | None = None,
+    leave_to: Callable[[frozenset[str]], None] | None = None,
 ) -> Notifications | None:
     """Join the notifications.
 
@@ -55,6 +58,7 @@ def make_notifications(
         settings: The configuration.
         reactor: Gives time, threads and connections.
         tracer: Traces messages; None: they are not traced.
+        leave_to: See Notifications.
 
     Returns:
         The notifications, not started; None: nobody is to be told anything.
@@ -74,6 +78,7 @@ def make_notifications(
         Bounds(queue.maxage, queue.keep, queue.maxsize),
         reactor,
         in_threads_of(reactor),
+        leave_to,
     )
 
 

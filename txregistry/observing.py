@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define, field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -27,7 +27,7 @@ from txregistry.observe.request_metrics import (
     RequestMetrics,
     StorageMetrics,
 )
-from txregistry.observe.sharing import shared_folder
+from txregistry.observe.sharing import Folder, NumberedFolder, shared_folder
 from txregistry.observe.upload_gauges import UploadGauges, UploadPages
 from txregistry.registry.sessions import (
     Census,
@@ -41,7 +41,12 @@ from txregistry.threads import in_own_threads_of
 from txregistry.web.listeners import Listener, tcp_endpoint
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
-from txregistry.webhooks.notifications import Notifications
+from txregistry.workers.chief import Chief
+from txregistry.workers.crew import Crew
+from txregistry.workers.gauges import WorkerGauges
+
+if TYPE_CHECKING:
+    from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
 
@@ -193,6 +198,9 @@ def make_observing(
     certificate_days: Callable[[], float] | None,
     tracing: Tracing | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    crew: Crew | None = None,
+    chief: Chief | None = None,
 ) -> Observing:
     """Join what sees what the registry does.
 
@@ -204,6 +212,8 @@ def make_observing(
             there is none.
         tracing: Traces requests; None: nothing does.
         environ: The environment; None: nothing in it is for us.
+        crew: The workers that this process minds; None: there are none.
+        chief: The process that minds this one; None: it is no worker.
 
     Raises:
         ConfigError: The environment asks for what there is not.
@@ -211,14 +221,29 @@ def make_observing(
     observing = Observing(tracing=tracing or Tracing())
     if settings.http.debug.prometheus.enabled:
         try:
-            metrics = Metrics(reactor, shared_folder(environ or {}))
+            metrics = Metrics(reactor, _folder(environ or {}, crew, chief))
         except UnusableVariable as error:
             raise _config_error(error) from None
         metrics.collectors.register(
             ProcessGauges(__version__, reactor, certificate_days)
         )
+        if crew is not None:
+            metrics.collectors.register(WorkerGauges(crew.supervisor))
         _add_metrics(observing, metrics, settings, reactor, notifications)
     return observing
+
+
+def _folder(
+    environ: Mapping[str, str], crew: Crew | None, chief: Chief | None
+) -> Folder | None:
+    """Return where processes count together; None: this one counts alone."""
+    if crew is not None and crew.folder is not None:
+        return crew.folder
+    if chief is not None and chief.assignment.counts:
+        numbered = NumberedFolder(chief.number)
+        numbered.count()
+        return numbered
+    return shared_folder(environ)
 
 
 def make_tracing(environ: Mapping[str, str], reactor: Any) -> Tracing:
@@ -250,16 +275,33 @@ def make_tracing(environ: Mapping[str, str], reactor: Any) -> Tracing:
     return Tracing(sending.tracer, sending.tracer.store, sending.start, sending.stop)
 
 
+def make_process_pages(
+    settings: Settings, reactor: Any, site: RegistrySite
+) -> list[Pages]:
+    """Join the pages that show what a process is and does.
+
+    Args:
+        settings: The configuration.
+        reactor: Gives time and threads.
+        site: Knows the requests that run.
+    """
+
+    def requests() -> list[dict[str, Any]]:
+        return [_shown(exchange) for exchange in site.running()]
+
+    process = ProcessPages(__version__, settings.effective, requests, reactor)
+    return [process, ProfilePages(reactor)]
+
+
 def make_debug_listener(
-    settings: Settings, reactor: Any, pages: Sequence[Pages], site: RegistrySite
+    settings: Settings, reactor: Any, pages: Sequence[Pages]
 ) -> DebugListener | None:
     """Join the debug listener; None: there is to be none.
 
     Args:
         settings: The configuration.
-        reactor: Listens, and gives time and threads.
-        pages: What to show beside what the process is and does.
-        site: Knows the requests that run.
+        reactor: Listens.
+        pages: What to show.
 
     Raises:
         ConfigError: The metrics are to be where something else is.
@@ -267,17 +309,11 @@ def make_debug_listener(
     address = settings.http.debug.place
     if address is None:
         return None
-
-    def requests() -> list[dict[str, Any]]:
-        return [_shown(exchange) for exchange in site.running()]
-
-    process = ProcessPages(__version__, settings.effective, requests, reactor)
-    all_pages = [*pages, process, ProfilePages(reactor)]
-    paths = [page.path for each in all_pages for page in each.pages()]
+    paths = [page.path for each in pages for page in each.pages()]
     if paths.count(settings.http.debug.prometheus.path) > 1:
         raise settings.error("http.debug.prometheus.path", "is another page's, too")
     endpoint = tcp_endpoint(reactor, address.host, address.port)
-    return DebugListener(Listener(endpoint), make_debug_site(all_pages, reactor))
+    return DebugListener(Listener(endpoint), make_debug_site(pages, reactor))
 
 
 def _shown(exchange: Exchange) -> dict[str, Any]:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from attrs import field, frozen
 from klein.resource import KleinResource
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from txregistry import __version__
-from txregistry.admission import Admitted, make_admission
 from txregistry.checking import make_health
-from txregistry.config import Place, Settings, SocketPath
+from txregistry.config import Settings
+from txregistry.heralds import Herald, LogHerald, WorkerHerald
 from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
+from txregistry.listening import make_contexts, make_listeners
 from txregistry.logs import Logs
 from txregistry.lookups import Lookups
-from txregistry.notifying import make_notifications, make_witness
+from txregistry.manning import make_crew
 from txregistry.observe.cache_metrics import CONTENT, LOGINS
 from txregistry.observe.health import Health, HealthPages
 from txregistry.observing import (
+    Tracing,
     make_debug_listener,
     make_observing,
+    make_process_pages,
     make_tracing,
 )
 from txregistry.plugins import BrokenPlugin, UnknownPlugin
@@ -36,15 +39,9 @@ from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
+from txregistry.web.gate import Admitted, OpenGate
 from txregistry.web.intake import make_intake
 from txregistry.web.limits import Limits
-from txregistry.web.listeners import (
-    Listener,
-    UnixEndpoint,
-    described_endpoint,
-    kind_of,
-    tcp_endpoint,
-)
 from txregistry.web.push_location import PushLocations
 from txregistry.web.routes.base import BaseRoutes, NotYetRoutes
 from txregistry.web.routes.blobs import BlobRoutes
@@ -52,12 +49,14 @@ from txregistry.web.routes.lists import ListRoutes
 from txregistry.web.routes.manifests import ManifestRoutes
 from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.site import RegistrySite
-from txregistry.web.tls import ReloadingContextFactory
-from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
-from txregistry.web.tls_endpoint import TLSEndpoint
-from txregistry.web.transport import DirectEndpoint
 from txregistry.web.urls import Urls
 from txregistry.web.witness import SilentWitness, Witness
+from txregistry.workers.chief import Chief
+from txregistry.workers.crew import Crew
+from txregistry.workers.pages import WorkerPages
+
+if TYPE_CHECKING:
+    from txregistry.webhooks.notifications import Notifications
 
 _log = Logger()
 
@@ -65,7 +64,7 @@ SERVER_NAME: Final = f"txregistry/{__version__}"
 
 _GREETING: Final = (
     "txregistry/{version} serves on {address}, storage {storage}, auth {auth} with "
-    "{rules}, notification endpoints: {endpoints}"
+    "{rules}, notification endpoints: {endpoints}{workers}"
 )
 
 
@@ -74,6 +73,7 @@ def make_service(
     reactor: Any,
     makes_files: bool = True,
     logs: Logs | None = None,
+    chief: Chief | None = None,
 ) -> RegistryService:
     """Join the parts as the settings say.
 
@@ -84,17 +84,21 @@ def make_service(
             service is good for nothing but to see whether it can be made.
         logs: Take what it logs; None: requests are not logged, and the rest is where
             Twisted's logger takes it.
+        chief: The process that minds this one, which is a worker; None: it is none,
+            and minds workers if the settings ask for some.
 
     Raises:
         ConfigError: A part does not take its share of the configuration, such as the
             storage driver; or a file for TLS cannot be used.
     """
+    crew = None if chief else make_crew(settings, reactor, logs, os.environ)
     own_driver = _make_driver(settings, reactor)
-    contexts = _contexts(settings, reactor)
+    contexts = make_contexts(settings, reactor)
     urls = _urls(settings)
-    admitted = make_admission(settings, reactor, urls, makes_files)
+    admitted = _admission(settings, reactor, urls, makes_files)
     tracing = make_tracing(os.environ, reactor)
-    notifications = make_notifications(settings, reactor, tracing.tracer)
+    telling = _make_telling(settings, reactor, urls, tracing, chief)
+    notifications, witness = telling.notifications, telling.witness
     observing = make_observing(
         settings,
         reactor,
@@ -102,14 +106,13 @@ def make_service(
         None if contexts is None else contexts.expires_in,
         tracing,
         os.environ,
+        crew=crew,
+        chief=chief,
     )
     driver = observing.driver(own_driver, reactor)
-    health = make_health(settings, driver, reactor)
+    health = chief.health if chief else make_health(settings, driver, reactor)
     observing.add_health(lambda: health.failures)
     frame = _frame(settings, health)
-    witness: Witness = SilentWitness()
-    if notifications is not None:
-        witness = make_witness(settings, notifications, urls, reactor)
     witness = observing.witness(witness)
     intake = make_intake(reactor)
     site = RegistrySite(
@@ -132,22 +135,75 @@ def make_service(
             site.fast.open(admitted.gate, witness, health.is_failing)
         return make_resource(all_routes, frame, admitted.gate, witness)
 
-    pages = [*observing.pages, HealthPages(health)]
-    debug = make_debug_listener(settings, reactor, pages, site)
+    handed = chief.assignment.sockets if chief else None
+    pages = make_process_pages(settings, reactor, site)
+    debug = None
+    herald: Herald = LogHerald(_GREETING, _facts(settings, crew))
+    if chief is not None:
+        herald, chief.pages = WorkerHerald(chief), pages
+    else:
+        if crew is not None:
+            pages = [WorkerPages(crew.supervisor, pages)]
+            health.changed = lambda: crew.tell_health(health.failures)
+            if notifications is not None:
+                crew.hear_of_events = notifications.wake
+        shown = HealthPages(health, crew.problems if crew else list)
+        pages = [*observing.pages, shown, *pages]
+        debug = make_debug_listener(settings, reactor, pages)
     parts: list[Part | None] = [observing, debug, notifications, intake]
     return RegistryService(
         site,
-        _listeners(settings, reactor, contexts),
+        make_listeners(settings, reactor, contexts, handed),
         lambda: Deferred.fromCoroutine(open_routes()),
         reactor,
         settings.http.draintimeout,
-        _GREETING,
-        _facts(settings),
+        herald,
         reloads=[] if contexts is None else [contexts.reload],
         parts=[part for part in parts if part is not None],
         health=health,
         logs=logs,
+        crew=crew,
     )
+
+
+def _admission(
+    settings: Settings, reactor: Any, urls: Urls, makes_files: bool
+) -> Admitted:
+    access = settings.access
+    if not (settings.auth.controller or access.file or access.rules is not None):
+        return Admitted(OpenGate())
+    # Not before somebody is to be asked: what knows tokens takes time and memory.
+    from txregistry.admission import make_admission
+
+    return make_admission(settings, reactor, urls, makes_files)
+
+
+@frozen
+class _Telling:
+    """What tells others of what is done.
+
+    Attributes:
+        notifications: The notifications; None: nobody is told.
+        witness: What makes events for them.
+    """
+
+    notifications: Notifications | None = None
+    witness: Witness = field(factory=SilentWitness)
+
+
+def _make_telling(
+    settings: Settings, reactor: Any, urls: Urls, tracing: Tracing, chief: Chief | None
+) -> _Telling:
+    if not settings.notifications.active:
+        return _Telling()
+    # Not before somebody is to be told: it takes time and memory.
+    from txregistry.notifying import make_notifications, make_witness
+
+    leave_to = chief.report_news if chief else None
+    made = make_notifications(settings, reactor, tracing.tracer, leave_to)
+    if made is None:
+        return _Telling()
+    return _Telling(made, make_witness(settings, made, urls, reactor))
 
 
 def _caches(admitted: Admitted, site: RegistrySite) -> dict[str, Lookups]:
@@ -247,73 +303,19 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _contexts(settings: Settings, reactor: Any) -> ReloadingContextFactory | None:
-    tls = settings.http.tls
-    if not tls.certificate:
-        return None
-    options = TLSOptions(
-        tls.certificate,
-        tls.key,
-        tls.clientcas,
-        tls.clientauth or REQUIRE_AND_VERIFY,
-        tls.minimumtls,
-        tls.ciphersuites,
-    )
-    try:
-        return ReloadingContextFactory(options, reactor)
-    except InvalidOption as error:
-        raise settings.error(f"http.tls.{error.key}", error.problem) from None
-
-
-def _listeners(
-    settings: Settings, reactor: Any, contexts: ReloadingContextFactory | None
-) -> list[Listener]:
-    listeners = []
-    for key, place in settings.http.places.items():
-        try:
-            listeners.append(_listener(place, reactor, contexts))
-        except InvalidOption as error:
-            raise settings.error(f"{key}.{error.key}", error.problem) from None
-    return listeners
-
-
-def _listener(
-    place: Place, reactor: Any, contexts: ReloadingContextFactory | None
-) -> Listener:
-    endpoint = DirectEndpoint(_endpoint(place, reactor))
-    kind = kind_of(place.endpoint)
-    was_opened = kind == "systemd"
-    if kind in ("ssl", "tls"):
-        if place.tls:
-            raise InvalidOption("tls", "is spoken by the endpoint itself; take it out")
-        return Listener(endpoint, speaks_tls=True)
-    if place.tls and contexts is None:
-        raise InvalidOption("tls", "needs http.tls.certificate")
-    if contexts is None or place.tls is False:
-        return Listener(endpoint, False, was_opened)
-    return Listener(TLSEndpoint(endpoint, contexts, reactor), True, was_opened)
-
-
-def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:
-    addr, mode = place.addr, place.socketmode
-    if addr is None:
-        return described_endpoint(reactor, place.endpoint)
-    if isinstance(addr, SocketPath):
-        return UnixEndpoint(reactor, addr.path, None if mode is None else mode.bits)
-    return tcp_endpoint(reactor, addr.host, addr.port)
-
-
-def _facts(settings: Settings) -> dict[str, object]:
+def _facts(settings: Settings, crew: Crew | None) -> dict[str, object]:
     """Return what the greeting says."""
     access = settings.access
     has_rules = bool(access.file) or access.rules is not None
     endpoints = settings.notifications.endpoints
+    workers = 1 if crew is None else len(crew.supervisor.workers)
     return {
         "version": __version__,
         "storage": _store(settings),
         "auth": settings.auth.controller or "none",
         "rules": "rules" if has_rules else "no rules",
         "endpoints": sum(not endpoint.disabled for endpoint in endpoints),
+        "workers": f", workers: {workers}" if workers > 1 else "",
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from klein.resource import KleinResource
@@ -14,15 +15,19 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
+from txregistry.heralds import Herald
 from txregistry.logs import Logs
 from txregistry.observe.health import Health
 from txregistry.polling import poll_directly
+from txregistry.web.handing import give_up_clients
 from txregistry.web.listeners import Listener
 from txregistry.web.site import RegistrySite
 
 _log = Logger()
 
-_REACHED_AS_LOCALHOST: Final = ("127.0.0.1", "0.0.0.0", "::", "::1")
+# What is there when a registry begins to serve stays; so it is looked at for garbage no
+# more, and the rest not as often as Python would.
+_THRESHOLDS: Final = (50_000, 50, 50)
 
 
 class Part(Protocol):
@@ -33,6 +38,25 @@ class Part(Protocol):
 
     async def stop(self) -> None:
         """End."""
+
+
+class Crew(Protocol):
+    """Other processes, which serve clients in the place of this one."""
+
+    async def start(self, ports: Sequence[IListeningPort]) -> None:
+        """Have clients served who come in there; raises why that cannot be."""
+
+    def drain(self) -> Deferred[None]:
+        """Have running requests end, and the processes too; fires when they have."""
+
+    def hurry(self) -> None:
+        """Wait for running requests no longer."""
+
+    def reload(self) -> None:
+        """See RegistryService."""
+
+    def reopen_logs(self) -> None:
+        """See RegistryService."""
 
 
 class RegistryService(Service):
@@ -49,13 +73,13 @@ class RegistryService(Service):
         open_routes: Callable[[], Deferred[KleinResource]],
         reactor: Any,
         drain_timeout: float,
-        greeting: str,
-        facts: Mapping[str, object] | None = None,
+        herald: Herald,
         *,
         reloads: Sequence[Callable[[], object]] = (),
         parts: Sequence[Part] = (),
         health: Health | None = None,
         logs: Logs | None = None,
+        crew: Crew | None = None,
     ) -> None:
         """Prepare.
 
@@ -65,14 +89,13 @@ class RegistryService(Service):
             open_routes: Opens the store and makes the routes on it.
             reactor: Gives time; is stopped when the registry cannot start.
             drain_timeout: Seconds that running requests have to end.
-            greeting: What is logged when clients can come; ``{address}`` is where to,
-                and ``facts`` are in it by their names.
-            facts: What there is to know about it, for the log.
+            herald: Says what becomes of it.
             reloads: What reads its files anew, and logs how that went.
             parts: What runs beside: started in order before the store is opened, and
                 stopped in the opposite order when the last request has ended.
             health: Checks what it depends on; None: nothing does.
             logs: Take what it logs; None: somebody else does.
+            crew: Serves clients; None: this process does.
         """
         self.failure: Exception | None = None
         self._site = site
@@ -80,13 +103,14 @@ class RegistryService(Service):
         self._open_routes = open_routes
         self._reactor = reactor
         self._drain_timeout = drain_timeout
-        self._greeting = greeting
+        self._herald = herald
         self._reloads = reloads
         self._parts = parts
         self._running: list[Part] = []
         self._health = health or Health([], reactor)
         self._logs = logs or Logs()
-        self._facts = facts or {}
+        self._crew = crew
+        self._serving: list[Callable[[], object]] = []
         self._listening: dict[Listener, Deferred[IListeningPort]] = {}
         self._ports: dict[Listener, IListeningPort] = {}
         self._hurry: Deferred[None] = Deferred()
@@ -97,6 +121,10 @@ class RegistryService(Service):
         for observer in self._logs.observers:
             if isinstance(parent, Componentized):
                 parent.setComponent(ILogObserver, observer)
+
+    def when_serving(self, call: Callable[[], object]) -> None:
+        """Have something done when it has begun to serve."""
+        self._serving.append(call)
 
     def privilegedStartService(self) -> None:
         """Bind the ports, which may need rights that the process gives up next."""
@@ -123,23 +151,32 @@ class RegistryService(Service):
 
     def reload(self) -> None:
         """Read anew what can be read anew: certificates. Go on in new log files."""
-        self.reopen_logs()
-        _log.info("reloading")
+        self._reopen_logs()
+        self._herald.note("reloading")
         for reload in self._reloads:
             try:
                 reload()
             except Exception:  # the others shall have their turn
                 _log.failure("cannot reload")
+        if self._crew is not None:
+            self._crew.reload()
 
     def reopen_logs(self) -> None:
         """Go on in new log files, as somebody has put the old ones aside."""
+        self._reopen_logs()
+        if self._crew is not None:
+            self._crew.reopen_logs()
+
+    def _reopen_logs(self) -> None:
         self._logs.reopen()
-        _log.info("log files were reopened")
+        self._herald.note("log files were reopened")
 
     def _listen(self, was_opened: bool) -> None:
         for listener in self._listeners:
             if listener.was_opened == was_opened and listener not in self._listening:
                 listening = listener.endpoint.listen(self._site)
+                if self._crew is not None:
+                    listening.addCallback(give_up_clients)
                 self._listening[listener] = listening
 
     async def _await_ports(self) -> None:
@@ -164,34 +201,31 @@ class RegistryService(Service):
             # Whoever waits there has made the service manager start us, and is served.
             self._listen(was_opened=True)
             await self._await_ports()
+            if self._crew is not None:
+                await self._crew.start([self._ports[each] for each in self._listeners])
         except Exception as error:  # whatever it is, nothing works without it
             self.failure = error
-            _log.error("cannot start: {error}", error=error)
+            self._herald.failed(error)
             self._reactor.callWhenRunning(self._reactor.stop)
             return
         self._health.start()
-        self._greet()
-
-    def _greet(self) -> None:
-        addresses: dict[Listener, Any] = {
-            listener: self._ports[listener].getHost() for listener in self._listeners
-        }
-        shown = [listener.shown(address) for listener, address in addresses.items()]
-        _log.info(self._greeting, address=", ".join(shown), **self._facts)
-        for address in addresses.values():
-            if getattr(address, "host", None) in _REACHED_AS_LOCALHOST:
-                port = address.port
-                _log.info("push to it: docker push localhost:{port}/NAME", port=port)
-                break
+        addresses = [self._ports[listener].getHost() for listener in self._listeners]
+        shown = [
+            listener.shown(address)
+            for listener, address in zip(self._listeners, addresses, strict=True)
+        ]
+        self._herald.started(shown, addresses)
+        for call in self._serving:
+            call()
 
     async def _stop(self) -> None:
         self._health.stop()
         await gatherResults([_stop_listening(port) for port in self._ports.values()])
-        drained = self._site.drain()
+        drained = self._drain()
         if not drained.called:
-            _log.info("stopping; waiting for running requests")
+            self._herald.note("stopping; waiting for running requests")
         timer = self._reactor.callLater(self._drain_timeout, self.hurry)
-        self._hurry.addCallback(lambda _: self._site.abort())
+        self._hurry.addCallback(lambda _: self._abort())
         await drained
         if timer.active():
             timer.cancel()
@@ -201,13 +235,31 @@ class RegistryService(Service):
                 await part.stop()
             except Exception:  # the others shall have their turn
                 _log.failure("cannot stop {part}", part=type(part).__name__)
-        _log.info("stopped")
+        self._herald.note("stopped")
+
+    def _drain(self) -> Deferred[Any]:
+        if self._crew is None:
+            return self._site.drain()
+        return self._crew.drain()
+
+    def _abort(self) -> None:
+        if self._crew is None:
+            self._site.abort()
+        else:
+            self._crew.hurry()
 
 
 def _stop_listening(port: IListeningPort) -> Deferred[Any]:
     return maybeDeferred(port.stopListening).addErrback(
         lambda failure: _log.failure("cannot stop listening", failure)
     )
+
+
+def settle_memory() -> None:
+    """Have garbage looked for where there will be some: call it when serving begins."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
 
 
 def spare_from_signals() -> None:

@@ -17,6 +17,7 @@ from txregistry.logs import Places, open_logs
 from txregistry.service import make_service
 from txregistry.serving import (
     RegistryService,
+    settle_memory,
     spare_from_signals,
     stop_on_signals,
 )
@@ -66,6 +67,7 @@ def _make(path: str | None, reactor: Any, of_twistd: Mapping[str, Any]) -> IServ
         sys.exit(f"txregistry: {error}")
     for warning in settings.warnings:
         _log.warn("{problem}", problem=warning)
+    service.when_serving(settle_memory)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     reactor.addSystemEventTrigger("after", "shutdown", _tell_failure, service)
     return service

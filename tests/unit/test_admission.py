@@ -9,12 +9,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.reactor import QuietReactor
-from txregistry.admission import Admitted, make_admission
+from txregistry.admission import make_admission
 from txregistry.auth.editing import set_password
 from txregistry.config import ConfigError, load
 from txregistry.lookups import Lookups
 from txregistry.testing.wire import Wire
 from txregistry.web.app import Frame, make_resource
+from txregistry.web.gate import Admitted
 from txregistry.web.urls import Urls
 
 _RULES = 'access: {rules: [{who: authenticated, may: "*", on: "**"}]}\n'

@@ -38,6 +38,7 @@ class CliCase(SynchronousTestCase):
         self.use(QuietReactor())
         self.path = Path(self.mktemp())
         self.patch(cli, "globalLogBeginner", self)
+        self.patch(cli, "settle_memory", lambda: None)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 

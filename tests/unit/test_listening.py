@@ -16,6 +16,7 @@ from tests.unit.service_case import ServiceCase
 from tests.unit.test_service import Endpoint, Port
 from tests.unit.web.echo import make_echo
 from txregistry.config import ConfigError
+from txregistry.heralds import LogHerald
 from txregistry.serving import RegistryService, stop_on_signals
 from txregistry.web.limits import Limits
 from txregistry.web.listeners import Listener
@@ -161,7 +162,7 @@ class SeveralTests(ServiceCase):
             lambda: succeed(resource),
             self.reactor,
             30.0,
-            "serves on {address}",
+            LogHerald("serves on {address}"),
             reloads=reloads,
         )
 
@@ -205,7 +206,7 @@ class SeveralTests(ServiceCase):
             lambda: opening,
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
         )
         service.privilegedStartService()
         service.startService()

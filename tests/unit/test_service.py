@@ -23,6 +23,7 @@ from tests.unit.reactor import QuietReactor, Visitor
 from tests.unit.service_case import ServiceCase, start_upload
 from tests.unit.web.echo import EchoRoutes, make_echo
 from txregistry.config import ConfigError
+from txregistry.heralds import LogHerald
 from txregistry.serving import RegistryService, stop_on_signals
 from txregistry.web.limits import Limits
 from txregistry.web.listeners import Listener
@@ -189,7 +190,7 @@ class StopTests(SynchronousTestCase):
             lambda: opening,
             self.reactor,
             drain_timeout,
-            "serves on {address}",
+            LogHerald("serves on {address}"),
         )
 
     def run_request(self) -> tuple[Visitor, EchoRoutes]:
@@ -260,7 +261,7 @@ class StopTests(SynchronousTestCase):
             lambda: succeed(self.resource),
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
             parts=parts,
         )
         service.privilegedStartService()
@@ -318,7 +319,7 @@ class SignalTests(SynchronousTestCase):
             lambda: opening,
             self.reactor,
             30.0,
-            "",
+            LogHerald(""),
         )
         stop_on_signals(self.reactor, self.service)
 

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.unit.reactor import QuietReactor
+from txregistry import tap
 from txregistry.observe.applog import ApplicationLog
 from txregistry.serving import RegistryService
 from txregistry.tap import Options, makeService
@@ -38,6 +39,7 @@ class TapTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Take a reactor that listens nowhere, and an environment without settings."""
         self.patch(sys, "stdout", StringIO())
+        self.patch(tap, "settle_memory", lambda: None)
         self.reactor = QuietReactor()
         self.patch(twisted.internet, "reactor", self.reactor)
         clean = {

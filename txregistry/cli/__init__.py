@@ -1,27 +1,24 @@
 """The command ``txregistry``: serve in the foreground, check a configuration, and more.
 
-``events`` has the commands for notifications; ``settings`` what all commands share.
+The other modules have a command each, or a group of them, and what they need is not
+there while the registry serves; ``settings`` has what all commands share.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 from twisted.logger import Logger, globalLogBeginner
 
 from txregistry import __version__
-from txregistry.admission import find_rules
-from txregistry.auth.editing import InvalidPassword, remove_user, set_password
-from txregistry.auth.explaining import access_of, explain, identity_of
-from txregistry.auth.hashes import DEFAULT_COST
-from txregistry.auth.htpasswd import InvalidUser
-from txregistry.cli.events import events
-from txregistry.cli.settings import config_option, fail, load_settings
+from txregistry.cli.settings import fail, load_settings
 from txregistry.config import ConfigError, render
 from txregistry.logs import Places, open_logs
 from txregistry.service import make_service
-from txregistry.serving import spare_from_signals, stop_on_signals
+from txregistry.serving import settle_memory, spare_from_signals, stop_on_signals
 
 _log = Logger()
 
@@ -30,7 +27,28 @@ _file = click.argument(
 )
 
 
-@click.group()
+# Each is in the module of its name.
+_ELSEWHERE: Final = ("access", "events", "htpasswd")
+
+
+class _Commands(click.Group):
+    """The commands; those of other modules are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See Group."""
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See Group."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(
+            import_module(f"{__name__}.{cmd_name}"), cmd_name
+        )
+        return found
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="txregistry")
 def main() -> None:
     """A registry for container images."""
@@ -56,6 +74,7 @@ def serve(file: str | None) -> None:
         service = make_service(settings, reactor, logs=logs)
     except ConfigError as error:
         fail(error)
+    service.when_serving(settle_memory)
     reactor.callWhenRunning(stop_on_signals, reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()
@@ -81,64 +100,3 @@ def check(file: str | None) -> None:
     except ConfigError as error:
         fail(error)
     click.echo(render(settings), nl=False)
-
-
-@main.command()
-@click.argument("path", type=click.Path(dir_okay=False), metavar="FILE")
-@click.argument("user")
-@click.option("--remove", is_flag=True, help="Remove the user instead.")
-@click.option("--cost", default=DEFAULT_COST, show_default=True, help="Of the hash.")
-@click.option("--stdin", is_flag=True, help="Read the password's line from there.")
-def htpasswd(path: str, user: str, remove: bool, cost: int, stdin: bool) -> None:
-    """Add USER to the htpasswd FILE, or give it another password, or remove it."""
-    try:
-        if remove:
-            done = "removed" if remove_user(path, user.encode()) else "was not there"
-        else:
-            password = _read_password(stdin)
-            new = set_password(path, user.encode(), password.encode(), cost)
-            done = "added" if new else "has another password now"
-    except (InvalidUser, InvalidPassword, ValueError) as error:
-        fail(error)
-    except OSError as error:
-        fail(f"{path}: {error.strerror}")
-    click.echo(f"{user}: {done}")
-
-
-main.add_command(events)
-
-
-@main.group()
-def access() -> None:
-    """Look into the access rules."""
-
-
-@access.command("explain")
-@click.argument("user")
-@click.argument("action", type=click.Choice(["pull", "push", "delete", "catalog"]))
-@click.argument("repository", required=False, default="")
-@config_option
-@click.option("--group", "groups", multiple=True, help="A group that USER is in.")
-def explain_access(
-    user: str, action: str, repository: str, file: str | None, groups: tuple[str, ...]
-) -> None:
-    """Say whether USER may do ACTION on REPOSITORY, and which rule decides.
-
-    USER is a name, anonymous, certificate:NAME or token:NAME.
-    """
-    try:
-        rules = find_rules(load_settings(file))
-    except ConfigError as error:
-        fail(error)
-    if rules is None:
-        fail("the configuration has no access rules")
-    who = identity_of(user, groups)
-    wanted = access_of(action, repository)
-    click.echo(explain(rules, who, wanted))
-    sys.exit(0 if rules.allow(who, wanted) else 1)
-
-
-def _read_password(stdin: bool) -> str:
-    if stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -13,10 +13,10 @@ from txregistry.config.addresses import (
     TrustedProxies,
 )
 from txregistry.config.errors import ConfigError, ConfigWarning, Origin
-from txregistry.config.loading import load
+from txregistry.config.loading import load, load_document
 from txregistry.config.rendering import to_yaml as render
 from txregistry.config.sections.listeners import Place
-from txregistry.config.settings import Settings
+from txregistry.config.settings import Document, Settings
 from txregistry.config.types import Headers, Parameters, Seconds, Secret
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "BaseURL",
     "ConfigError",
     "ConfigWarning",
+    "Document",
     "Headers",
     "Origin",
     "Parameters",
@@ -34,5 +35,6 @@ __all__ = [
     "SocketPath",
     "TrustedProxies",
     "load",
+    "load_document",
     "render",
 ]

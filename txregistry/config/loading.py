@@ -19,7 +19,7 @@ from txregistry.config.nodes import (
     is_null,
 )
 from txregistry.config.review import review
-from txregistry.config.settings import VERSION, Settings
+from txregistry.config.settings import VERSION, Document, Settings
 from txregistry.config.structuring import structure
 from txregistry.config.yamltext import read_yaml
 
@@ -43,22 +43,27 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     """
     path = path or environ.get(PATH_VARIABLE) or None
     text = _embedded() if path is None else _read(path)
+    return load_document(Document(path or EMBEDDED, text), environ)
+
+
+def load_document(document: Document, environ: Mapping[str, str]) -> Settings:
+    """Load a configuration that was read before; for all else see ``load``."""
     try:
-        return _load(text, path or EMBEDDED, environ)
+        return _load(document, environ)
     except Misfit as misfit:
         key = ".".join(misfit.steps)
         raise ConfigError(key, misfit.problem, misfit.origin) from None
 
 
-def _load(text: str, name: str, environ: Mapping[str, str]) -> Settings:
-    origin = Origin(file=name)
-    written = read_yaml(text, origin)
+def _load(document: Document, environ: Mapping[str, str]) -> Settings:
+    origin = Origin(file=document.name)
+    written = read_yaml(document.text, origin)
     start = evolve(origin, line=1)
     root = as_table(TableNode({}, start) if written is None else written)
     _check_version(root)
     root, ignored = override(root, environ, Settings)
     settings = structure(root, Settings)
-    settings = evolve(_with_level(settings, root), source=root)
+    settings = evolve(_with_level(settings, root), source=root, document=document)
     if not settings.storage.drivers:
         raise settings.error("storage", "a storage driver is needed")
     return evolve(settings, warnings=ignored + review(root, Settings))

@@ -15,6 +15,7 @@ from txregistry.config.addresses import (
     SocketPath,
     TrustedProxies,
 )
+from txregistry.config.counts import WorkerCount
 from txregistry.config.durations import format_duration
 from txregistry.config.fields import Field, Status, fields_of, is_section, names_of
 from txregistry.config.masking import MASK, hidden, masked, masked_url
@@ -87,6 +88,8 @@ def _plain_leaf(value: Any, kind: Any) -> Any:
         return MASK if value else ""
     if isinstance(value, Address | BaseURL | FileMode | SocketPath):
         return str(value)
+    if isinstance(value, WorkerCount):
+        return value.plain
     if isinstance(value, TrustedProxies):
         return value.everyone or [str(network) for network in value.networks]
     return value.pattern if isinstance(value, re.Pattern) else value

@@ -30,6 +30,19 @@ VERSION: Final = "0.1"
 
 
 @frozen
+class Document:
+    """What was read, before the environment was asked.
+
+    Attributes:
+        name: The file's, as it was given.
+        text: All of it.
+    """
+
+    name: str
+    text: str = field(repr=False)
+
+
+@frozen
 class Settings(Section):
     """The settings, as ``load`` makes them.
 
@@ -45,6 +58,7 @@ class Settings(Section):
         tags: The listing of tags.
         validation: What a manifest must be like.
         policy: What may be kept.
+        document: What they were read from.
         warnings: What has no effect, or not the one expected, in the order written.
     """
 
@@ -67,6 +81,9 @@ class Settings(Section):
     validation: Validation = field(factory=Validation)
     policy: Policy = field(factory=Policy)
 
+    document: Document = field(
+        default=Document("", ""), eq=False, repr=False, metadata={NO_KEY: True}
+    )
     warnings: tuple[ConfigWarning, ...] = field(
         default=(), eq=False, metadata={NO_KEY: True}
     )

@@ -18,6 +18,7 @@ from txregistry.config.addresses import (
     TrustedProxies,
     parse_listen_address,
 )
+from txregistry.config.counts import WorkerCount
 from txregistry.config.durations import from_nanoseconds, parse_duration
 from txregistry.config.errors import quoted
 from txregistry.config.fields import (
@@ -103,6 +104,7 @@ def _make_converter() -> Converter:
         (Address, _parsed(Address.parse)),
         (BaseURL, _parsed(BaseURL.parse)),
         (FileMode, _parsed(FileMode.parse)),
+        (WorkerCount, _parsed(WorkerCount.parse)),
         (TrustedProxies, _proxies),
     ):
         converter.register_structure_hook(kind, hook)

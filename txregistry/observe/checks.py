@@ -7,17 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import (
-    BrowserLikeRedirectAgent,
-    ResponseFailed,
-    ResponseNeverReceived,
-)
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
@@ -145,6 +139,10 @@ class HTTPCheck:
                 there was some, only what everybody may know.
             status: The right status. Redirections are followed unless it is one.
         """
+        # Not before there is such a check: it takes memory.
+        from treq.client import HTTPClient
+        from twisted.web.client import BrowserLikeRedirectAgent
+
         self.name = name
         if not 300 <= status < 400:
             secret = [name.encode() for name in headers if name.lower() not in _PLAIN]
@@ -210,8 +208,8 @@ class _BriefFactory(Factory):
 def _line(error: Exception) -> str:
     """Return an error's text as one line."""
     reason: object = error
-    if isinstance(error, ResponseNeverReceived | ResponseFailed) and error.reasons:
-        reason = error.reasons[0]
+    if reasons := getattr(error, "reasons", None):
+        reason = reasons[0]
         reason = reason.value if isinstance(reason, Failure) else reason
     text = " ".join(str(reason).split()) or type(reason).__name__
     return text[:_LONGEST_REASON]

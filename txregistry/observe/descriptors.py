@@ -2,16 +2,73 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from stat import S_ISFIFO, S_ISREG, S_ISSOCK
-from typing import TypeAlias
+from stat import S_ISCHR, S_ISFIFO, S_ISREG, S_ISSOCK
+from typing import Final, TypeAlias
 
 Write: TypeAlias = Callable[[bytes], int]
 """Writes bytes; returns how many there was room for. Raises BlockingIOError for 0."""
+
+_TRIES: Final = 20  # to be the one that writes, if another process is just doing so
+
+
+class WholeLines:
+    """Writes lines to a descriptor that other processes have, too. See Write.
+
+    No process that writes by way of this class begins a line where another one has
+    written half of its own, and waits for room.
+    """
+
+    def __init__(self, descriptor: int, write: Write | None = None) -> None:
+        """Take the descriptor, and what writes to it; None: what ``writer_to`` says."""
+        self._descriptor = descriptor
+        self._write = writer_to(descriptor) if write is None else write
+        self._is_ours = False
+        self._is_amid_line = False
+
+    def __call__(self, data: bytes) -> int:
+        """See Write."""
+        self._take()
+        try:
+            written = self._write(data)
+            self._is_amid_line = not data[:written].endswith(b"\n")
+        except OSError as error:
+            self._is_amid_line &= error.errno in (errno.EAGAIN, None)
+            raise
+        finally:
+            if not self._is_amid_line:
+                self._is_ours = False
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+        return written
+
+    def _take(self) -> None:
+        """Keep the others from writing; the kernel lets them if we are killed.
+
+        Raises:
+            BlockingIOError: One keeps us from it.
+        """
+        tries = 0
+        while not self._is_ours:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._is_ours = True
+            except BlockingIOError:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                os.sched_yield()
+
+
+def is_cut(descriptor: int) -> bool:
+    """Say whether the kernel may take a line in pieces: not if it is a file's."""
+    mode = os.fstat(descriptor).st_mode
+    return not S_ISREG(mode) and not (S_ISCHR(mode) and not os.isatty(descriptor))
 
 
 def writer_to(descriptor: int) -> Write:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from attrs import frozen
@@ -43,11 +43,13 @@ class Health:
 
     Attributes:
         stage: How far the registry is.
+        changed: Is called when other checks fail than before.
     """
 
     def __init__(self, checks: Sequence[ScheduledCheck], clock: IReactorTime) -> None:
         """Take the checks, whose names differ, and what gives time."""
         self.stage = Stage.STARTING
+        self.changed: Callable[[], object] = lambda: None
         self._failures: dict[str, str] = {}
         self._pollers = [
             Poller(each.check, each.schedule, clock, self._hear) for each in checks
@@ -76,7 +78,17 @@ class Health:
         for poller in self._pollers:
             poller.stop()
 
+    def take(self, failures: Mapping[str, str]) -> None:
+        """Believe what another process has found."""
+        self._failures = dict(failures)
+
     def _hear(self, name: str, reason: str | None) -> None:
+        before = self._failures.keys() | set()
+        self._note(name, reason)
+        if before != self._failures.keys():
+            self.changed()
+
+    def _note(self, name: str, reason: str | None) -> None:
         if reason is not None:
             if name not in self._failures:
                 _log.error(
@@ -90,9 +102,12 @@ class Health:
 class HealthPages:
     """The pages for load balancers and supervisors. See Pages."""
 
-    def __init__(self, health: Health) -> None:
-        """Take what they show."""
+    def __init__(
+        self, health: Health, problems: Callable[[], list[str]] = list
+    ) -> None:
+        """Take what they show, and what returns what else keeps it from serving."""
         self._health = health
+        self._problems = problems
 
     def pages(self) -> Sequence[Page]:
         """See Pages."""
@@ -112,6 +127,7 @@ class HealthPages:
         lines = [f"{name}: {reason}" for name, reason in failures]
         if self._health.stage is not Stage.SERVING:
             lines.insert(0, self._health.stage.value)
+        lines += self._problems()
         if not lines:
             return Content(b"ok\n")
         return Content("".join(f"{line}\n" for line in lines).encode(), status=503)

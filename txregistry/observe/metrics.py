@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from txregistry.observe.debug import Content, Page
 from txregistry.observe.gathering import Gather, Gatherer
-from txregistry.observe.sharing import SharedFolder
+from txregistry.observe.sharing import Folder
 
 # The library's own says 1.0.0 where it writes the same, and old servers balk at that.
 _TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -55,7 +55,7 @@ class Metrics:
         lag: Seconds by which the reactor was late.
     """
 
-    def __init__(self, clock: IReactorTime, folder: SharedFolder | None = None) -> None:
+    def __init__(self, clock: IReactorTime, folder: Folder | None = None) -> None:
         """Make the instruments, which say nothing yet.
 
         Args:

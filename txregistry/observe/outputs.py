@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import io
 import os
 from abc import ABC, abstractmethod
@@ -16,7 +17,9 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from txregistry.observe.descriptors import (
+    WholeLines,
     Write,
+    is_cut,
     open_to_append,
     wait_for_room,
     writer_to,
@@ -178,8 +181,15 @@ class Output(ABC):
 class StreamOutput(Output):
     """A stream that the process was given, such as its standard output."""
 
-    def __init__(self, stream: IO[str], name: str) -> None:
-        """Take the stream, and what it is called."""
+    def __init__(self, stream: IO[str], name: str, is_shared: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            stream: The stream.
+            name: What it is called.
+            is_shared: Whether other processes write to it that know this class: none of
+                them begins a line while another one has to wait with half of its own.
+        """
         super().__init__()
         self.name = name
         self._stream = stream
@@ -188,6 +198,8 @@ class StreamOutput(Output):
             self._descriptor = stream.fileno()
             self._put_bytes = writer_to(self._descriptor)
         self.is_terminal = stream.isatty()
+        if is_shared and self._descriptor is not None and is_cut(self._descriptor):
+            self._put_bytes = WholeLines(self._descriptor)
 
     def _put(self, data: bytes) -> bytes:
         if self._put_bytes is None:
@@ -220,31 +232,49 @@ class FileOutput(Output):
     """A file, which may be rotated by us or by somebody else.
 
     Several processes may write to it: each line goes to its end.
+
+    Attributes:
+        path: Its path, without symbolic links.
     """
 
-    def __init__(self, path: str, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        rotation: Rotation | None = None,
+        is_shared: bool = False,
+        descriptor: int | None = None,
+    ) -> None:
         """Open it.
 
         Args:
             path: The file; it is made if it is missing. If it is a symbolic link, it is
                 the file that this names now.
             rotation: When it is put aside; None: never.
+            is_shared: Whether other processes put it aside, too.
+            descriptor: It is open already, which we might not be allowed to do; None:
+                it is not.
 
         Raises:
             OSError: It cannot be opened.
         """
         super().__init__()
         self.name = os.path.abspath(path)
-        self._path = resolved(path)
+        self.path = resolved(path)
+        self._is_shared = is_shared
         self._rotation = rotation or Rotation()
         self._limit = self._rotation.size
         self._mode = 0o666
-        self._descriptor: int = self._open()
+        self._descriptor: int = self._open() if descriptor is None else descriptor
         status = os.fstat(self._descriptor)
         self._mode = status.st_mode & 0o666
-        if not S_ISREG(status.st_mode) or self._path.startswith(_DEVICES):
+        if not S_ISREG(status.st_mode) or self.path.startswith(_DEVICES):
             self._limit = 0
         self.is_terminal = os.isatty(self._descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """Its descriptor, now."""
+        return self._descriptor
 
     def reopen(self) -> None:
         """See Output."""
@@ -256,12 +286,22 @@ class FileOutput(Output):
         os.close(self._descriptor)
 
     def _put(self, data: bytes) -> bytes:
+        if self._is_shared:
+            self._follow()
         if self._limit and os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._limit:
             self._rotate()
         return data[os.write(self._descriptor, data) :]
 
+    def _follow(self) -> None:
+        """Go on in the file that another process has begun, if one has."""
+        with suppress(OSError):
+            if not os.path.samestat(os.stat(self.path), os.fstat(self._descriptor)):
+                self._reopen()
+
     def _rotate(self) -> None:
         try:
+            # Until this file is closed: another process waits, and sees it is done.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if self._is_ours():
                 self._put_aside()
             self._reopen()
@@ -269,11 +309,12 @@ class FileOutput(Output):
         except OSError:
             # Such as a folder that may not be written to: go on, and try again later.
             self._limit += self._rotation.size
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _is_ours(self) -> bool:
         """Say whether no other process has put the file aside."""
         try:
-            status = os.stat(self._path)
+            status = os.stat(self.path)
         except FileNotFoundError:
             return False
         return os.path.samestat(status, os.fstat(self._descriptor))
@@ -281,9 +322,9 @@ class FileOutput(Output):
     def _put_aside(self) -> None:
         keep = self._rotation.keep
         if keep == 0:
-            os.unlink(self._path)
+            os.unlink(self.path)
             return
-        names = [self._path, *(f"{self._path}.{n}" for n in range(1, keep + 1))]
+        names = [self.path, *(f"{self.path}.{n}" for n in range(1, keep + 1))]
         for index in range(keep, 0, -1):
             with suppress(FileNotFoundError):
                 os.replace(names[index - 1], names[index])
@@ -293,7 +334,7 @@ class FileOutput(Output):
         os.close(old)
 
     def _open(self) -> int:
-        descriptor = open_to_append(self._path, self._mode)
+        descriptor = open_to_append(self.path, self._mode)
         with suppress(OSError):  # a pipe has no end
             os.lseek(descriptor, 0, os.SEEK_END)
         return descriptor

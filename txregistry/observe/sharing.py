@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from txregistry.observe.exporters import UnusableVariable
 
 _VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Folder(Protocol):
+    """Where several processes count."""
+
+    def add_to(self, collectors: CollectorRegistry) -> None:
+        """Have the sums shown."""
+
+    def enter(self) -> None:
+        """Begin to count there."""
+
+    def leave(self) -> None:
+        """End it."""
 
 
 class SharedFolder:
@@ -46,6 +62,74 @@ class SharedFolder:
             mark_process_dead(process, self._path)  # type: ignore[no-untyped-call]
         except OSError:  # another one has just done so, or it is not ours
             return
+
+
+class WorkersFolder(Collector):
+    """A folder of our own in which workers count, each under its number. See Folder.
+
+    So one that takes the place of another goes on with what that one has counted.
+    """
+
+    path = ""
+
+    def add_to(self, collectors: CollectorRegistry) -> None:
+        """See Folder."""
+        collectors.register(self)
+
+    def enter(self) -> None:
+        """See Folder: make it."""
+        self.path = tempfile.mkdtemp(prefix="txregistry-")
+
+    def leave(self) -> None:
+        """See Folder: remove it."""
+        path, self.path = self.path, ""
+        shutil.rmtree(path, ignore_errors=True)
+
+    def forget(self, number: int) -> None:
+        """Take away what a worker had of what is now; what it has counted stays."""
+        if self.path:
+            mark_process_dead(_name(number), self.path)  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        """See Collector."""
+        if not self.path:
+            return []
+        sums = MultiProcessCollector(None, self.path)  # type: ignore[no-untyped-call]
+        found: Iterable[Metric] = sums.collect()  # type: ignore[no-untyped-call]
+        return found
+
+
+class NumberedFolder:
+    """The same folder, as a worker sees it. See Folder."""
+
+    def __init__(self, number: int) -> None:
+        """Take our number; the environment of the process says where it is."""
+        self._number = number
+
+    def add_to(self, collectors: CollectorRegistry) -> None:
+        """See Folder; a worker shows nothing."""
+
+    def enter(self) -> None:
+        """See Folder."""
+
+    def leave(self) -> None:
+        """See Folder; who has made it, forgets us."""
+
+    def count(self) -> None:
+        """Have what is made from now on counted there, under our number."""
+        name = _name(self._number)
+        made = values.MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call]
+        values.ValueClass = made
+
+
+def _name(number: int) -> str:
+    """Return what a worker's files are called by; processes have numbers there."""
+    return f"worker{number}"
+
+
+def is_shared(environ: Mapping[str, str]) -> bool:
+    """Say whether the environment names a folder in which processes count together."""
+    return environ.get(_VARIABLE) is not None
 
 
 def shared_folder(environ: Mapping[str, str]) -> SharedFolder | None:

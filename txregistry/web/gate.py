@@ -7,7 +7,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.cred.credentials import Anonymous, UsernamePassword
 
 from txregistry.interfaces import (
@@ -19,8 +19,10 @@ from txregistry.interfaces import (
     LoginFailed,
     NotRemembered,
 )
+from txregistry.lookups import Lookups
 from txregistry.oci.access import Access
 from txregistry.oci.errors import Denied, TooManyRequests, Unauthorized
+from txregistry.web.endpoints import Routes
 from txregistry.web.headerblock import Asked
 
 _NOBODY: Final = Identity()
@@ -88,6 +90,21 @@ class Admission(Protocol):
         Returns:
             Who it is; None: that takes longer, or the answer is no.
         """
+
+
+@frozen
+class Admitted:
+    """What the settings make of ``auth`` and ``access``.
+
+    Attributes:
+        gate: Decides on requests.
+        routes: The token service's endpoints, if there is one.
+        logins: How often a login was remembered; None: none ever is.
+    """
+
+    gate: Admission
+    routes: Sequence[Routes] = field(default=())
+    logins: Lookups | None = None
 
 
 class OpenGate:

@@ -14,7 +14,6 @@ from twisted.internet import tcp, unix
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.endpoints import (
-    AdoptedStreamServerEndpoint,
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
     serverFromString,
@@ -183,25 +182,41 @@ class SystemdEndpoint:
             problem = f"{self._description}: no such socket was handed over: {error}"
             return fail(NoSuchSocket(problem))
         if endpoint.addressFamily == socket.AF_UNIX:
-            return execute(self._adopt_unix, endpoint, protocolFactory)
+            return execute(_adopt_unix, self._reactor, endpoint.fileno, protocolFactory)
         listening: Deferred[IListeningPort] = endpoint.listen(protocolFactory)
         return listening
 
-    def _adopt_unix(
-        self, endpoint: AdoptedStreamServerEndpoint, factory: IProtocolFactory
-    ) -> IListeningPort:
-        os.set_blocking(endpoint.fileno, False)
-        port: Any = UnixPort._fromListeningDescriptor(
-            self._reactor, endpoint.fileno, factory
-        )
-        port._shouldShutdown = False
-        with suppress(OSError):
-            # Twisted sets the mode; this one is the service manager's business.
-            port.mode = stat.S_IMODE(os.stat(port._path).st_mode)
-        port.startListening()
-        os.close(endpoint.fileno)
-        listening: IListeningPort = port
-        return listening
+
+def adopt(reactor: Any, descriptor: int, factory: IProtocolFactory) -> IListeningPort:
+    """Return a port on a socket that somebody else has opened, and will shut down.
+
+    Args:
+        reactor: Takes the clients.
+        descriptor: The socket's; it is closed, the port has one of its own.
+        factory: Makes what talks with clients.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as found:
+        family = found.family
+    if family == socket.AF_UNIX:
+        return _adopt_unix(reactor, descriptor, factory)
+    port: IListeningPort = reactor.adoptStreamPort(descriptor, family, factory)
+    os.close(descriptor)
+    return port
+
+
+def _adopt_unix(
+    reactor: Any, descriptor: int, factory: IProtocolFactory
+) -> IListeningPort:
+    os.set_blocking(descriptor, False)
+    port: Any = UnixPort._fromListeningDescriptor(reactor, descriptor, factory)
+    port._shouldShutdown = False
+    with suppress(OSError):
+        # Twisted sets the mode; this one is the business of whoever made the socket.
+        port.mode = stat.S_IMODE(os.stat(port._path).st_mode)
+    port.startListening()
+    os.close(descriptor)
+    listening: IListeningPort = port
+    return listening
 
 
 def _remove_stale(path: bytes) -> None:

@@ -72,6 +72,7 @@ class Notifications:
         bounds: Bounds,
         clock: IReactorTime,
         in_thread: InThread,
+        leave_to: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -81,7 +82,10 @@ class Notifications:
             bounds: How much of them.
             clock: Gives time.
             in_thread: Does what waits for the disk, and for other processes.
+            leave_to: Tells another process for whom there are events in the ledger:
+                that one delivers. None: this one does.
         """
+        self._leave_to = leave_to
         self._endpoints = endpoints
         self._open_ledger = open_ledger
         self._bounds = bounds
@@ -103,7 +107,13 @@ class Notifications:
         ledger = await self._in_thread(self._open_ledger)
         self._queue = Queue(ledger, self._in_thread)
         self._is_open = True
-        self._sink = QueueSink(self._endpoints, self._queue, self._wake)
+        wake = self._leave_to or self.wake
+        self._sink = QueueSink(self._endpoints, self._queue, wake)
+        if self._leave_to is None:
+            await self._begin(ledger)
+
+    async def _begin(self, ledger: Ledger) -> None:
+        """Begin to deliver."""
         for endpoint in self._endpoints:
             lease = _lease(ledger.path, endpoint.name)
             deliverer = Deliverer(endpoint, self._queue, lease, self._clock)
@@ -151,7 +161,8 @@ class Notifications:
             for tally in tallies.values()
         ]
 
-    def _wake(self, names: frozenset[str]) -> None:
+    def wake(self, names: frozenset[str]) -> None:
+        """Look whether something waits for endpoints."""
         for name in names & self._deliverers.keys():
             self._deliverers[name].wake()
 
@@ -170,7 +181,7 @@ class Notifications:
             return
         if changes != self._changes:
             self._changes = changes
-            self._wake(frozenset(self._deliverers))
+            self.wake(frozenset(self._deliverers))
 
     @deferred
     async def _sweep(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -38,6 +39,35 @@ class HealthCase(SynchronousTestCase):
     def lines(self) -> list[tuple[LogLevel, str | None]]:
         """Return the log, with its levels."""
         return [(event["log_level"], formatEvent(event)) for event in self.logged]
+
+
+class SharedTests(HealthCase):
+    """Health that several processes have in common."""
+
+    def test_changed(self) -> None:
+        """Who wants to know is told when other checks fail than before."""
+        told: list[list[str]] = []
+        self.health.changed = lambda: told.append(list(self.health.failures))
+        self.health.start()
+        for reason in ("full", "fuller", None):
+            self.store.reason = reason
+            self.clock.advance(1)
+        self.assertEqual([["store"], []], told)
+
+    def test_take(self) -> None:
+        """What another process has found is believed."""
+        self.health.take({"store": "full"})
+        self.assertTrue(self.health.is_failing())
+        self.health.take({})
+        self.assertFalse(self.health.is_failing())
+
+    def test_problems(self) -> None:
+        """What else keeps the registry from serving is shown."""
+        self.health.start()
+        pages = HealthPages(self.health, lambda: ["no worker serves"]).pages()
+        (page,) = (each for each in pages if each.path == "/readyz")
+        content: Any = page.show({})
+        self.assertEqual((503, b"no worker serves\n"), (content.status, content.body))
 
 
 class FailingTests(HealthCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 from io import StringIO
@@ -11,7 +12,7 @@ from pathlib import Path
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.observe.descriptors import writer_to
+from txregistry.observe.descriptors import WholeLines, writer_to
 from txregistry.observe.outputs import (
     FileOutput,
     LoggerOutput,
@@ -95,6 +96,61 @@ class OutputTests(SynchronousTestCase):
         self.assertEqual(b"tor\nwhole\n", output.taken)
 
 
+class WholeLinesTests(SynchronousTestCase):
+    """Lines of several processes."""
+
+    def setUp(self) -> None:
+        """Take a pipe that locks are noted of."""
+        self.locks: list[int] = []
+        self.others = 0
+        self.room = 100
+        self.patch(fcntl, "lockf", self.lock)
+        self.write = WholeLines(1, self.take)
+
+    def lock(self, _descriptor: int, kind: int) -> None:
+        """Lock it, unless another process does, for so many times."""
+        if kind & fcntl.LOCK_EX and self.others:
+            self.others -= 1
+            raise BlockingIOError
+        self.locks.append(kind & ~fcntl.LOCK_NB)
+
+    def take(self, data: bytes) -> int:
+        """Take as much as there is room for."""
+        if not self.room:
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        return min(len(data), self.room)
+
+    def test_whole(self) -> None:
+        """After a whole line others may write."""
+        self.assertEqual(2, self.write(b"a\n"))
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_half(self) -> None:
+        """After half a line they may not, until it is whole."""
+        self.room = 1
+        self.assertEqual(1, self.write(b"abc\n"))
+        self.room = 0
+        self.assertRaises(BlockingIOError, self.write, b"bc\n")
+        self.assertEqual([fcntl.LOCK_EX], self.locks)
+        self.room = 9
+        self.assertEqual(3, self.write(b"bc\n"))
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_no_room(self) -> None:
+        """Where nothing was written they may."""
+        self.room = 0
+        self.assertRaises(BlockingIOError, self.write, b"a\n")
+        self.assertEqual([fcntl.LOCK_EX, fcntl.LOCK_UN], self.locks)
+
+    def test_another(self) -> None:
+        """While another one writes we wait for a moment, and no longer."""
+        self.others = 3
+        self.assertEqual(2, self.write(b"a\n"))
+        self.others = 10_000
+        self.assertRaises(BlockingIOError, self.write, b"a\n")
+        self.assertGreater(self.others, 9_000)
+
+
 class StreamTests(SynchronousTestCase):
     """Streams."""
 
@@ -112,6 +168,24 @@ class StreamTests(SynchronousTestCase):
         with path.open("w") as stream:
             StreamOutput(stream, "a file").write("a\n")
             self.assertEqual("a\n", path.read_text())
+
+    def test_shared(self) -> None:
+        """A line to a pipe that others write to is written while they wait."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        calls: list[int] = []
+        self.patch(fcntl, "lockf", lambda _, kind: calls.append(kind))
+        with os.fdopen(writing, "w") as stream:
+            StreamOutput(stream, "a pipe", is_shared=True).write("a\n")
+            self.assertEqual(b"a\n", os.read(reading, 10))
+            self.assertEqual([fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN], calls)
+            StreamOutput(stream, "a pipe").write("b\n")
+        with Path(self.mktemp()).open("w") as file:
+            StreamOutput(file, "a file", is_shared=True).write("c\n")
+        with Path("/dev/null").open("w") as null:
+            StreamOutput(null, "nothing", is_shared=True).write("d\n")
+        StreamOutput(StringIO(), "a string", is_shared=True).write("e\n")
+        self.assertEqual(2, len(calls))
 
     def test_terminal(self) -> None:
         """A terminal is known as one."""
@@ -274,6 +348,48 @@ class FileTests(SynchronousTestCase):
         other.write("4\n")
         other.write("5\n")
         self.assertEqual({"log": "3\n5\n", "log.1": "0\n1\n2\n4\n"}, self.files())
+
+    def test_waits(self) -> None:
+        """While one puts the file aside the others wait, and then do not do so, too."""
+        one, other = self.open(size=2, keep=3), self.open(size=2, keep=3)
+        one.write("1\n")
+        other.write("2\n")
+        before = FileOutput._is_ours
+
+        def rotate_meanwhile(output: FileOutput) -> bool:
+            with self.path.open() as again, self.assertRaises(BlockingIOError):
+                fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return before(output)
+
+        self.patch(FileOutput, "_is_ours", rotate_meanwhile)
+        one.write("3\n")
+        self.patch(FileOutput, "_is_ours", before)
+        other.write("4\n")
+        self.assertEqual({"log": "3\n4\n", "log.1": "1\n2\n"}, self.files())
+
+    def test_follows(self) -> None:
+        """One that writes little goes on where the others are, and in no new file."""
+        one = FileOutput(str(self.path), Rotation(2, 1), is_shared=True)
+        other = FileOutput(str(self.path), Rotation(2, 1), is_shared=True)
+        self.addCleanup(one.close)
+        self.addCleanup(other.close)
+        for number in range(4):
+            one.write(f"{number}\n")
+        other.write("4\n")
+        self.assertEqual({"log": "4\n", "log.1": "3\n"}, self.files())
+        last = FileOutput(str(self.path), is_shared=True)
+        self.addCleanup(last.close)
+        self.path.rename(self.folder / "by somebody else")
+        last.write("5\n")
+        self.assertNotIn("log", self.files())
+
+    def test_handed(self) -> None:
+        """It may have been opened by somebody else."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        output = FileOutput(str(self.path), descriptor=descriptor)
+        self.addCleanup(output.close)
+        output.write("a\n")
+        self.assertEqual({"log": "a\n"}, self.files())
 
     def test_pipe(self) -> None:
         """A named pipe waits for no reader; one that comes gets what was written."""

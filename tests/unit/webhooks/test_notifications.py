@@ -180,6 +180,30 @@ class OtherProcessTests(NotificationsCase):
         self.assertEqual([["1"]], self.receivers["a"].ids)
         self.assertEqual([["2"]], theirs.ids)
 
+    def test_left_to_another(self) -> None:
+        """What one is not to deliver itself it keeps, and tells another one of."""
+        told: list[frozenset[str]] = []
+        made = Notifications(
+            [self.endpoint("a")],
+            lambda: self.open(self.path),
+            Bounds(DAY, DAY, PLENTY),
+            self.clock,
+            execute,
+            told.append,
+        )
+        self.do(made.start)
+        self.successResultOf(made.deliver([event(event_id="1")]))
+        self.assertEqual([frozenset({"a"})], told)
+        self.assertEqual([], self.receivers["a"].posts)
+        self.assertEqual([], self.clock.getDelayedCalls())
+        other = self.start(self.path, names="a")
+        self.assertEqual([["1"]], self.receivers["a"].ids)
+        self.successResultOf(made.deliver([event(event_id="2")]))
+        other.wake(told[-1])
+        self.assertEqual([["1"], ["2"]], self.receivers["a"].ids)
+        self.do(made.stop)
+        self.do(other.stop)
+
     def test_memory(self) -> None:
         """What is in memory alone nobody else takes anything into."""
         self.start()

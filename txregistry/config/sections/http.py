@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import Attribute, field, frozen
 
 from txregistry.config.addresses import Address, BaseURL, FileMode, TrustedProxies
+from txregistry.config.counts import WorkerCount
 from txregistry.config.fields import Ignored, Invalid, Section, must
 from txregistry.config.sections.listeners import Net, Place, fits_net, fits_unix
 from txregistry.config.sections.tls import TLS
@@ -158,6 +159,7 @@ class HTTP(Section):
         secret: Signs the state of uploads; None: made once and kept in the store.
         relativeurls: Whether ``Location`` headers hold a path only.
         draintimeout: Seconds for requests to end in when the registry is stopped.
+        workers: How many processes serve.
         headers: Headers for every answer.
         limits: Limits on clients.
         cors: Use from browsers.
@@ -186,6 +188,7 @@ class HTTP(Section):
     draintimeout: Seconds = field(
         default=30.0, validator=must(lambda t: t >= 0, "must not be negative")
     )
+    workers: WorkerCount = field(factory=WorkerCount)
     headers: Headers = field(factory=dict, repr=False, validator=_leaves_ours)
     limits: Limits = field(factory=Limits)
     cors: Cors = field(factory=Cors)
