@@ -182,6 +182,33 @@ class IStorageDriver(Interface):
             of an empty store is an empty list, and a file is ``PathNotFound``.
         """
 
+    def list_holders(
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> Deferred[list[str]]:
+        """List the directories below one that hold something, sorted by bytes.
+
+        ``txregistry.storage.searching.holders_by_asking`` does it by the methods above,
+        for drivers that have no quicker way.
+
+        Args:
+            path: The directory; ``/`` for the root.
+            held: What is to lie below them, as a path from there: ``current/link``; if
+                ``deep``, a single name.
+            after: Only those strictly behind this one, which need not exist.
+            limit: How many at the most; None: all.
+            deep: At all depths, but for what begins with ``_`` and all below that; else
+                directly below the directory.
+
+        Returns:
+            Names; if ``deep``, paths from the directory on: ``a``, ``a/b``. Fails as
+            ``list_children`` does. What has lost what it held, and is there still, may
+            be listed for some minutes.
+        """
+
     def move(source: str, destination: str) -> Deferred[None]:
         """Move a file to another path, over what is there. Atomic and durable.
 

@@ -35,6 +35,7 @@ from txregistry.threads import in_threads_of
 from txregistry.web.app import Frame, make_resource
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Routes
+from txregistry.web.intake import make_intake
 from txregistry.web.limits import Limits
 from txregistry.web.listeners import (
     Listener,
@@ -109,6 +110,7 @@ def make_service(
     if notifications is not None:
         witness = make_witness(settings, notifications, urls, reactor)
     witness = observing.witness(witness)
+    intake = make_intake(reactor)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,
@@ -116,6 +118,7 @@ def make_service(
         SERVER_NAME,
         [*(logs or Logs()).watchers, *observing.watchers],
         tracer=tracing.tracer,
+        intake=intake,
     )
     observing.add_caches(_caches(admitted, site))
 
@@ -128,7 +131,7 @@ def make_service(
 
     pages = [*observing.pages, HealthPages(health)]
     debug = make_debug_listener(settings, reactor, pages, site)
-    parts: list[Part | None] = [observing, debug, notifications]
+    parts: list[Part | None] = [observing, debug, notifications, intake]
     return RegistryService(
         site,
         _listeners(settings, reactor, contexts),

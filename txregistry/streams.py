@@ -1,16 +1,45 @@
 """Streams: moving bytes from a source to a sink with backpressure.
 
 A source is an ``IBodyProducer`` (exact ``length``; pause, resume, stop), a sink is an
-``IConsumer``: Twisted's own nouns. A leaf: imports Twisted only.
+``IConsumer``: Twisted's own nouns. A leaf: imports Twisted and what
+that stands on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+from attrs import frozen
 from twisted.internet.interfaces import IConsumer, IProducer
 from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
+from zope.interface import Attribute, Interface, implementer
+
+Piece: TypeAlias = bytes | memoryview
+"""Bytes, or a writable view of some that change when whoever takes it returns."""
+
+Watch: TypeAlias = Callable[[Piece], object]
+"""Sees a piece that a sink gets."""
+
+
+class IThreadSink(Interface):
+    """A sink as a thread sees it that gives it pieces, while nobody else does.
+
+    A source asks a consumer for it: ``IThreadSink(consumer, None)``; None: only the
+    reactor's thread may write to that one.
+    """
+
+    watchers = Attribute(
+        "What is to see each piece, in order, in one thread; beside the writing or "
+        "behind it (Sequence[Watch])."
+    )
+
+    def write_pieces(pieces: Sequence[Piece]) -> None:  # noqa: N805 - zope's
+        """Take pieces. Blocks; not for two threads at a time.
+
+        Raises:
+            Exception: What ``write`` of the consumer raises.
+        """
 
 
 async def pump(source: IBodyProducer, sink: IConsumer) -> None:
@@ -33,11 +62,12 @@ async def pump(source: IBodyProducer, sink: IConsumer) -> None:
 
 @implementer(IConsumer)
 class Tee:
-    """A sink that shows each piece to watchers before another sink gets it."""
+    """A sink that shows to watchers each piece that another sink has got.
 
-    def __init__(
-        self, sink: IConsumer, watchers: Sequence[Callable[[bytes], object]]
-    ) -> None:
+    It is an ``IThreadSink`` if the other one is.
+    """
+
+    def __init__(self, sink: IConsumer, watchers: Sequence[Watch]) -> None:
         """Take the sink and the watchers (a hash's ``update``, a counter …)."""
         self._sink = sink
         self._watchers = watchers
@@ -55,6 +85,24 @@ class Tee:
         self._sink.write(data)
         for watch in self._watchers:
             watch(data)
+
+    def __conform__(self, interface: object) -> object:
+        """See zope.interface: say what it is besides."""
+        if interface is not IThreadSink:
+            return None
+        sink = IThreadSink(self._sink, None)
+        if sink is None:
+            return None
+        return _ThreadTee(sink.write_pieces, [*sink.watchers, *self._watchers])
+
+
+@implementer(IThreadSink)
+@frozen
+class _ThreadTee:
+    """A Tee as threads see it."""
+
+    write_pieces: Callable[[Sequence[Piece]], None]
+    watchers: Sequence[Watch]
 
 
 @implementer(IConsumer)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from attrs import define
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 from zope.interface import implementer
 
 from txregistry.interfaces import Exchange, Hit, IRequestWatcher
@@ -201,8 +201,7 @@ class StorageMetrics:
         """Take the instruments and the driver's name."""
         self._metrics = metrics
         self._driver = driver
-        self._timers: dict[str, Histogram] = {}
-        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._timers: dict[str, HistogramTally] = {}
         self._failures: Tally[str] = Tally()
         metrics.settling(self._settle)
 
@@ -211,23 +210,24 @@ class StorageMetrics:
 
         Args:
             action: What it did.
-            seconds: How long it took; None: that was not measured.
+            seconds: How long it took, less than 0 if the clock was set meanwhile; None:
+                that was not measured.
             failed: Whether it could not.
         """
         if seconds is not None:
-            self._seconds[action].append(seconds)
+            timer = self._timers.get(action)
+            if timer is None:
+                timer = HistogramTally(
+                    self._metrics.storage.labels(self._driver, action)
+                )
+                self._timers[action] = timer
+            timer.note(seconds if seconds > 0 else 0.0)
         if failed:
             self._failures[action] += 1
 
     def _settle(self) -> None:
-        for action, all_seconds in self._seconds.items():
-            timer = self._timers.get(action)
-            if timer is None:
-                timer = self._metrics.storage.labels(self._driver, action)
-                self._timers[action] = timer
-            for seconds in all_seconds:
-                timer.observe(seconds)
-            all_seconds.clear()
+        for timer in self._timers.values():
+            timer.settle()
         for action, count in self._failures.items():
             self._metrics.storage_errors.labels(self._driver, action).inc(count)
         self._failures.clear()

@@ -14,7 +14,7 @@ class HistogramTally:
     at tens of thousands of values a second that is most of what they cost.
     """
 
-    __slots__ = ("_bounds", "_counts", "_histogram", "_sum")
+    __slots__ = ("_bounds", "_counts", "_histogram", "_noted", "_sum")
 
     def __init__(self, histogram: Histogram) -> None:
         """Take the histogram, that of given labels if it has any."""
@@ -22,14 +22,19 @@ class HistogramTally:
         self._bounds = histogram._upper_bounds
         self._counts = [0] * len(self._bounds)
         self._sum = 0.0
+        self._noted = False
 
     def note(self, value: float, times: int = 1) -> None:
         """Note a value that was observed once, or so many times."""
         self._counts[bisect_left(self._bounds, value)] += times
         self._sum += value * times
+        self._noted = True
 
     def settle(self) -> None:
         """Show what was noted; the same as to observe each of the values."""
+        if not self._noted:
+            return
+        self._noted = False
         # Not public, but alike in all versions: ``observe`` does just this.
         histogram = self._histogram
         for index, count in enumerate(self._counts):

@@ -40,6 +40,9 @@ PROBE: Final = f"{ROOT}/_txregistry/probe"
 LAYERS: Final = "_layers"
 MANIFESTS: Final = "_manifests"
 
+CURRENT: Final = "current/link"
+"""Below a tag's folder, what says where the tag points now."""
+
 
 def blob_data(digest: Digest) -> str:
     """Return where a content lies, whichever repositories link it."""
@@ -90,7 +93,7 @@ class RepositoryLayout:
 
     def tag_link(self, tag: Tag) -> str:
         """Return the link that says where a tag points now."""
-        return f"{self.tag(tag)}/current/link"
+        return f"{self.tag(tag)}/{CURRENT}"
 
     def tag_index_link(self, tag: Tag, digest: Digest) -> str:
         """Return the link that says that a tag has pointed to a manifest."""

@@ -57,7 +57,7 @@ class Registry:
         self._rules = evolve(rules, clock=clock)
         self._in_thread = in_thread
         self._locks = Locks()
-        self.catalog = Catalog(driver, clock)
+        self.catalog = Catalog(driver)
 
     def turns(self) -> Turns:
         """Begin the turns of work on many repositories."""

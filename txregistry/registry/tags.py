@@ -16,12 +16,12 @@ from txregistry.interfaces import (
     tell_nobody,
 )
 from txregistry.oci.digest import Digest
-from txregistry.oci.errors import ManifestUnknown, NameUnknown, TagInvalid
+from txregistry.oci.errors import ManifestUnknown, NameUnknown
 from txregistry.oci.events import Activity
 from txregistry.oci.names import Tag
 from txregistry.registry import links
 from txregistry.registry.folders import children
-from txregistry.registry.layout import RepositoryLayout
+from txregistry.registry.layout import CURRENT, RepositoryLayout
 from txregistry.registry.locks import Locks
 from txregistry.turns import Turns
 
@@ -103,18 +103,16 @@ class Tags:
         Raises:
             NameUnknown: There is no such repository.
         """
-        found: list[str] = []
-        turns = Turns(self._clock)
-        while limit is None or len(found) < limit:
-            names = await self._names(after, limit)
-            for name in names:
-                await turns.yield_if_due()
-                if await self._exists(name):
-                    found.append(name)
-            if limit is None or len(names) < limit:
-                break
-            after = names[-1]
-        return found[:limit]
+        try:
+            # A crash inside a push, or a deletion by the Go registry that was cut off,
+            # can leave a tag's folder without the link that makes it a tag. And what
+            # begins with "-" or "." is no tag: it sorts before "/".
+            return await self._driver.list_holders(
+                self._layout.tags, CURRENT, max(after, "/"), limit
+            )
+        except PathNotFound:
+            await self._require_repository()
+            return []
 
     async def pointing_to(self, digest: Digest) -> list[Tag]:
         """List the tags that point to a manifest now. Reads every tag's link."""
@@ -152,24 +150,8 @@ class Tags:
     def _unknown(self, tag: Tag) -> ManifestUnknown:
         return ManifestUnknown({"name": str(self._layout.name), "tag": str(tag)})
 
-    async def _names(self, after: str, limit: int | None) -> list[str]:
-        try:
-            return await self._driver.list_children(self._layout.tags, after, limit)
-        except PathNotFound:
-            await self._require_repository()
-            return []
-
     async def _require_repository(self) -> None:
         try:
             await self._driver.stat(self._layout.manifests)
         except PathNotFound:
             raise NameUnknown({"name": str(self._layout.name)}) from None
-
-    async def _exists(self, name: str) -> bool:
-        # A crash inside a push, or a deletion by the Go registry that was cut off, can
-        # leave a tag's folder without the link that makes it a tag.
-        try:
-            await self._driver.stat(self._layout.tag_link(Tag.parse(name)))
-        except (PathNotFound, TagInvalid):
-            return False
-        return True

@@ -10,17 +10,23 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
 from typing import Final, TypeVar
 
-from txregistry.storage.paths import ROOT, is_segment
+from txregistry.storage.paths import ROOT, are_segments, is_segment
 from txregistry.storage.rounds import Rounds
 from txregistry.storage.settling import Settled
+from txregistry.streams import Piece
 
+_TOGETHER: Final = 1000  # names of a folder that are looked at together
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
+
+# No file system keeps times less exactly than this, in seconds.
+_GRAIN: Final = 2.0
 
 _SPACE: Final = 8  # bytes of white space, or of what makes it another content
 
@@ -98,13 +104,13 @@ class Disk:
 
     def names(self, place: str, after: str, limit: int | None) -> list[str]:
         """List what is directly in a folder; see IStorageDriver.list_children."""
-        with os.scandir(place) as entries:
-            names = (
-                entry.name
-                for entry in entries
-                if entry.name > after and _is_shown(entry)
-            )
-            return sorted(names) if limit is None else nsmallest(limit, names)
+        names = os.listdir(place)
+        if after:
+            names = [name for name in names if name > after]
+        shown: list[str] = []
+        for start in range(0, len(names), _TOGETHER):
+            shown += _shown(place, names[start : start + _TOGETHER])
+        return sorted(shown) if limit is None else nsmallest(limit, shown)
 
     def make_directory(self, directory: str) -> None:
         """Make a folder and those above it. They become durable with ``sync``."""
@@ -284,18 +290,45 @@ def open_to_read(place: str) -> tuple[int, int]:
     return descriptor, status.st_size
 
 
-def has_content(place: bytes, content: bytes) -> bool:
-    """Say whether there is a file with a content, white space around it aside."""
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        return os.read(descriptor, len(content) + _SPACE).strip() == content
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+class SameContent:
+    """Says, each time it is called, whether a file has a content.
+
+    White space around it does not matter. What looks like a file that had it is not
+    read again: a ``stat`` is a third of what reading costs.
+    """
+
+    __slots__ = ("_content", "_look", "_place")
+
+    def __init__(self, place: bytes, content: bytes) -> None:
+        """Take the file and the content."""
+        self._place = place
+        self._content = content
+        self._look: tuple[int, int, int] | None = None
+
+    def __call__(self) -> bool:
+        """Look."""
+        try:
+            status = os.stat(self._place)
+            look = (status.st_ino, status.st_ctime_ns, status.st_size)
+            if look == self._look:
+                return True
+            self._look = None
+            if not stat.S_ISREG(status.st_mode) or not self._has_content():
+                return False
+        except OSError:
+            return False
+        # A file that was changed just now may change again and look the same.
+        if abs(time.time() - status.st_ctime) > _GRAIN:
+            self._look = look
+        return True
+
+    def _has_content(self) -> bool:
+        descriptor = os.open(self._place, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            came = os.read(descriptor, len(self._content) + _SPACE)
+        finally:
+            os.close(descriptor)
+        return came.strip() == self._content
 
 
 def has_size(place: bytes, size: int) -> bool:
@@ -344,9 +377,24 @@ def _sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
-def _is_shown(entry: os.DirEntry[str]) -> bool:
-    # lost+found and our own temporary files are no segments of a path.
-    name = entry.name
-    if not is_segment(name):
+def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
+    """Write pieces one behind the other, at the most 1024 of them."""
+    written = os.writev(descriptor, pieces)
+    if written < sum(map(len, pieces)):
+        write_all(descriptor, memoryview(b"".join(pieces))[written:])
+
+
+def _shown(place: str, names: list[str]) -> list[str]:
+    """Return those of a folder's names that a driver has."""
+    # Most often all of them, and that is one look at all together. lost+found and our
+    # own temporary files are no segments of a path.
+    together = "/".join(names)
+    if are_segments(together) and ".tmp" not in together:
+        return names
+    return [name for name in names if is_segment(name) and not _is_left(place, name)]
+
+
+def _is_left(place: str, name: str) -> bool:
+    if _GO_LEFTOVER.fullmatch(name) is None:
         return False
-    return _GO_LEFTOVER.fullmatch(name) is None or entry.is_dir()
+    return not os.path.isdir(f"{place}/{name}")

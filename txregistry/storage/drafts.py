@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -20,7 +21,13 @@ from txregistry.storage.disk import (
     require_regular,
     without,
     write_all,
+    write_pieces,
 )
+from txregistry.storage.writeback import begin_writeback
+from txregistry.streams import Piece
+
+# Of a long file so many bytes are handed on to the disk at a time while it is written.
+HANDED_ON: Final = 16 * 1024 * 1024
 
 # What a file system answers that has no locks. Two writers are then not noticed.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -46,6 +53,7 @@ class Draft:
                 are to be closed with it: locks on what it replaces.
         """
         self.size = os.fstat(descriptors[0]).st_size
+        self._handed_on = self.size  # to the disk, before anything is synced
         self._disk = disk
         self._place = place
         self._written_at = written_at
@@ -59,6 +67,22 @@ class Draft:
             self.size = os.fstat(self._descriptors[0]).st_size
             raise
         self.size += len(content)
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Append pieces, and have the disk begin with them from time to time.
+
+        Not for two threads at a time.
+        """
+        try:
+            write_pieces(self._descriptors[0], pieces)
+        except OSError:
+            self.size = os.fstat(self._descriptors[0]).st_size
+            raise
+        self.size += sum(map(len, pieces))
+        waiting = self.size - self._handed_on
+        if waiting >= HANDED_ON:
+            begin_writeback(self._descriptors[0], self._handed_on, waiting)
+            self._handed_on = self.size
 
     def keep(self) -> None:
         """Close the file and leave it in its place.

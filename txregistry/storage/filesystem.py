@@ -49,13 +49,14 @@ from txregistry.storage.batches import (
 )
 from txregistry.storage.disk import (
     Disk,
-    has_content,
+    SameContent,
     has_size,
     open_to_read,
     read_all,
     require_regular,
 )
 from txregistry.storage.drafts import Draft, open_draft
+from txregistry.storage.listings import Listings
 from txregistry.storage.meanings import NAME, translated
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
@@ -65,6 +66,7 @@ from txregistry.storage.paths import (
 )
 from txregistry.storage.sources import RangeSource
 from txregistry.storage.writers import WriterState
+from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread, in_threads_of, to_the_end
 
 DEFAULT_ROOT: Final = "/var/lib/registry"
@@ -94,6 +96,7 @@ class FilesystemDriver:
         self._disk = disk
         self._clock = clock
         self._in_thread = in_thread
+        self._listings = Listings(partial(disk.names, after="", limit=None))
 
     @deferred
     async def get_content(self, path: str) -> bytes:
@@ -163,6 +166,34 @@ class FilesystemDriver:
                 raise
 
     @deferred
+    async def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> list[str]:
+        """See IStorageDriver."""
+        require_path_or_root(path, NAME)
+        require_path(f"/{held}", NAME)
+        place, listings = self._disk.place(path), self._listings
+        list_them = listings.search if deep else listings.holders
+        with translated(path):
+            try:
+                if not deep:
+                    found = listings.holders_at_hand(place, held, after, limit)
+                    if found is not None:
+                        return found
+                return await self._in_thread(
+                    partial(list_them, place, held, after, limit)
+                )
+            except FileNotFoundError:
+                if path == ROOT:
+                    return []
+                raise
+
+    @deferred
     async def move(self, source: str, destination: str) -> None:
         """See IStorageDriver. The file is taken to be durable where it is."""
         require_path(source, NAME)
@@ -202,7 +233,7 @@ class FilesystemDriver:
     def same(self, path: str, content: bytes) -> Callable[[], bool]:
         """See IQuickLook."""
         require_path(path, NAME)
-        return partial(has_content, os.fsencode(self._disk.place(path)), content)
+        return SameContent(os.fsencode(self._disk.place(path)), content)
 
     def there(self, path: str, size: int) -> Callable[[], bool]:
         """See IQuickLook."""
@@ -245,13 +276,15 @@ class FilesystemReader(RangeSource):
             raise StorageError(f"{NAME}: cannot read: {error.strerror}") from error
 
 
-@implementer(IFileWriter)
+@implementer(IFileWriter, IThreadSink)
 class FilesystemWriter(WriterState):
-    """A file being written. See IFileWriter.
+    """A file being written. See IFileWriter and IThreadSink.
 
     It never pauses a producer. ``write`` may be called from another thread, as long as
     there is one call at a time.
     """
+
+    watchers: Sequence[Watch] = ()
 
     def __init__(
         self, path: str, draft: Draft, in_thread: InThread, place: Callable[[str], str]
@@ -270,13 +303,13 @@ class FilesystemWriter(WriterState):
 
     def write(self, data: bytes) -> None:
         """See IFileWriter."""
-        self._require_usable()
-        try:
-            with translated(self._path, writing=True):
-                self._draft.write(data)
-        except StorageError:
-            self._broken = True
-            raise
+        with self._writing():
+            self._draft.write(data)
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink. The disk begins early, so that ``sync`` is short."""
+        with self._writing():
+            self._draft.write_pieces(pieces)
 
     @deferred
     async def close(self) -> None:
@@ -329,6 +362,16 @@ class FilesystemWriter(WriterState):
         if self._end():
             with translated(self._path):
                 await to_the_end(self._in_thread(self._draft.discard))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._require_usable()
+        try:
+            with translated(self._path, writing=True):
+                yield
+        except StorageError:
+            self._broken = True
+            raise
 
     def _place_of(self, destination: str | None) -> str | None:
         if destination is None:

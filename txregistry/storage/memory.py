@@ -29,6 +29,7 @@ from txregistry.storage.paths import (
     require_path,
     require_path_or_root,
 )
+from txregistry.storage.searching import holders_by_asking
 from txregistry.storage.sources import RangeSource
 from txregistry.storage.writers import WriterState
 
@@ -209,6 +210,20 @@ class MemoryDriver:
             raise PathNotFound(path, NAME)
         names = [name for name in node.children if name > after]
         return sorted(names) if limit is None else nsmallest(limit, names)
+
+    @deferred
+    async def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> list[str]:
+        """See IStorageDriver."""
+        return await holders_by_asking(
+            self, self._clock, path, held, after, limit, deep
+        )
 
     @deferred
     async def move(self, source: str, destination: str) -> None:

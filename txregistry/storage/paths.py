@@ -51,6 +51,11 @@ def require_path_or_root(path: str, driver: str) -> None:
         require_path(path, driver)
 
 
+def are_segments(path: str) -> bool:
+    """Say whether a path without the first slash is one, or nothing."""
+    return not path or _PATH.fullmatch(f"/{path}") is not None
+
+
 def is_segment(name: str) -> bool:
     """Say whether a name can stand between two slashes of a path."""
     return _SEGMENT.fullmatch(name) is not None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -20,6 +21,7 @@ from txregistry.interfaces import (
     PathNotFound,
 )
 from txregistry.storage.wrapping import WrappingWriter
+from txregistry.streams import IThreadSink, Piece, Watch
 
 _T = TypeVar("_T")
 
@@ -32,6 +34,9 @@ The seconds are None where only failures are told.
 # No fault of the store's: what was asked for, or that nobody waits for it any more.
 _NO_FAULTS: Final = (PathNotFound, InvalidPath, CancelledError)
 
+# What a Deferred has that has been called, but has no result of use yet.
+_NO_RESULTS: Final = (Failure, Deferred)
+
 
 @implementer(IStorageDriver, IQuickLook)
 class TimedDriver:
@@ -42,8 +47,7 @@ class TimedDriver:
         self.name = driver.name
         self._driver = driver
         self._quick: IQuickLook | None = IQuickLook(driver, None)
-        self._clock = clock
-        self._done = done
+        self._timed = _Timing(clock, done)
 
     def get_content(self, path: str) -> Deferred[bytes]:
         """See IStorageDriver."""
@@ -62,7 +66,7 @@ class TimedDriver:
     def open_writer(self, path: str, append: bool = False) -> Deferred[IFileWriter]:
         """See IStorageDriver. The time is that of opening; the writer has others."""
         opening = self._timed("Writer", self._driver.open_writer, path, append)
-        return opening.addCallback(_TimedWriter, self._clock, self._done)
+        return opening.addCallback(_TimedWriter, self._timed)
 
     def stat(self, path: str) -> Deferred[FileStat]:
         """See IStorageDriver."""
@@ -73,6 +77,18 @@ class TimedDriver:
     ) -> Deferred[list[str]]:
         """See IStorageDriver."""
         return self._timed("List", self._driver.list_children, path, after, limit)
+
+    def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> Deferred[list[str]]:
+        """See IStorageDriver."""
+        action, call = "Walk" if deep else "List", self._driver.list_holders
+        return self._timed(action, call, path, held, after, limit, deep)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
         """See IStorageDriver."""
@@ -97,67 +113,107 @@ class TimedDriver:
         """See IQuickLook."""
         return None if self._quick is None else self._quick.there(path, size)
 
-    def _timed(
-        self, action: str, call: Callable[..., Deferred[_T]], *arguments: object
-    ) -> Deferred[_T]:
-        return _timed(self._clock, self._done, action, call, *arguments)
-
 
 @implementer(IFileWriter)
 class _TimedWriter(WrappingWriter):
     """Does what another writer does."""
 
-    def __init__(self, writer: IFileWriter, clock: IReactorTime, done: Done) -> None:
+    def __init__(self, writer: IFileWriter, timed: _Timing) -> None:
         super().__init__(writer)
-        self._clock = clock
-        self._done = done
+        self._timed = timed
+        self._failed_in_thread = False
 
     def write(self, data: bytes) -> None:
         """See IConsumer. There are too many to time each."""
         try:
             self._writer.write(data)
         except Exception:
-            self._done("Write", None, True)
+            self._timed.done("Write", None, True)
             raise
 
     def close(self) -> Deferred[None]:
         """See IFileWriter."""
-        return _timed(self._clock, self._done, "Close", self._writer.close)
+        self._count_failure()
+        return self._timed("Close", self._writer.close)
 
     def sync(self) -> Deferred[None]:
         """See IFileWriter."""
-        return _timed(self._clock, self._done, "Sync", self._writer.sync)
+        return self._timed("Sync", self._writer.sync)
 
     def commit(self, destination: str | None = None) -> Deferred[None]:
         """See IFileWriter."""
         commit = self._writer.commit
-        return _timed(self._clock, self._done, "Commit", commit, destination)
+        return self._timed("Commit", commit, destination)
 
     def cancel(self) -> Deferred[None]:
         """See IFileWriter."""
-        return _timed(self._clock, self._done, "Cancel", self._writer.cancel)
+        self._count_failure()
+        return self._timed("Cancel", self._writer.cancel)
+
+    def _in_threads(self, sink: IThreadSink) -> IThreadSink:
+        def failed() -> None:
+            self._failed_in_thread = True
+
+        return _TimedInThreads(sink, failed)
+
+    def _count_failure(self) -> None:
+        """Tell of what failed in a thread; whoever is told belongs to the reactor's."""
+        if self._failed_in_thread:
+            self._failed_in_thread = False
+            self._timed.done("Write", None, True)
 
 
-def _timed(
-    clock: IReactorTime,
-    done: Done,
-    action: str,
-    call: Callable[..., Deferred[_T]],
-    *arguments: object,
-) -> Deferred[_T]:
-    """Do something, and tell how long it took."""
-    seconds = clock.seconds
-    began = seconds()
-    running = call(*arguments)
-    if running.called and type(running.result) not in (Failure, Deferred):
-        # It is done already, as reading a small file is: that is most of it all.
-        done(action, max(seconds() - began, 0.0), False)
+@implementer(IThreadSink)
+@frozen
+class _TimedInThreads:
+    """A timed writer as threads see it.
+
+    Attributes:
+        sink: The other writer, as they see that.
+        failed: Called when that fails.
+    """
+
+    sink: IThreadSink
+    failed: Callable[[], None]
+
+    @property
+    def watchers(self) -> Sequence[Watch]:
+        """See IThreadSink."""
+        return tuple(self.sink.watchers)
+
+    def write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """See IThreadSink."""
+        try:
+            self.sink.write_pieces(pieces)
+        except Exception:
+            self.failed()
+            raise
+
+
+class _Timing:
+    """Tells how long what is done takes."""
+
+    __slots__ = ("_seconds", "done")
+
+    def __init__(self, clock: IReactorTime, done: Done) -> None:
+        self._seconds = clock.seconds
+        self.done = done
+
+    def __call__(
+        self, action: str, call: Callable[..., Deferred[_T]], *arguments: object
+    ) -> Deferred[_T]:
+        seconds = self._seconds
+        began = seconds()
+        running = call(*arguments)
+        if running.called and type(running.result) not in _NO_RESULTS:
+            # It is done already, as reading a small file is: that is most of it all.
+            self.done(action, seconds() - began, False)
+            return running
+
+        def end(result: _T | Failure) -> _T | Failure:
+            failed = isinstance(result, Failure) and not result.check(*_NO_FAULTS)
+            self.done(action, seconds() - began, failed)
+            return result
+
+        running.addBoth(end)
         return running
-
-    def end(result: _T | Failure) -> _T | Failure:
-        failed = isinstance(result, Failure) and not result.check(*_NO_FAULTS)
-        done(action, max(seconds() - began, 0.0), failed)
-        return result
-
-    running.addBoth(end)
-    return running

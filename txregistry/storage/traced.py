@@ -82,6 +82,19 @@ class TracedDriver:
         end = self._span("List", {_PATH: path})
         return _ended(end, self._driver.list_children(path, after, limit))
 
+    def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> Deferred[list[str]]:
+        """See IStorageDriver."""
+        end = self._span("Walk" if deep else "List", {_PATH: path})
+        running = self._driver.list_holders(path, held, after, limit, deep)
+        return _ended(end, running)
+
     def move(self, source: str, destination: str) -> Deferred[None]:
         """See IStorageDriver."""
         end = self._span("Move", {_SOURCE: source, _DESTINATION: destination})

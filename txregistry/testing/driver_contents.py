@@ -212,7 +212,13 @@ class ContentCases(DriverFixture):
         self.assertIn(self.driver.name, str(error))
 
     def _for_all(self) -> tuple[Callable[[str], Deferred[Any]], ...]:
-        return (self.driver.stat, self.driver.list_children)
+        driver = self.driver
+        return (
+            driver.stat,
+            driver.list_children,
+            lambda path: driver.list_holders(path, "x"),
+            lambda path: driver.list_holders(path, "x", deep=True),
+        )
 
     def _for_files(self) -> tuple[Callable[[str], Deferred[Any]], ...]:
         driver = self.driver

@@ -106,6 +106,55 @@ class ListCases(DriverFixture):
         found = await self.driver.list_children("/", after="one", limit=1)
         self.assertEqual(["three"], found)
 
+    async def test_holders(self) -> None:
+        """Of the directories in one, those are listed that hold something."""
+        for path in ("/d/a/x/link", "/d/b/x", "/d/c/x/link", "/d/e/y/link", "/d/link"):
+            await self.driver.put_content(path, b"x")
+        self.assertEqual(["a", "c"], await self.driver.list_holders("/d", "x/link"))
+        self.assertEqual(["d"], await self.driver.list_holders("/", "a"))
+        self.assertEqual([], await self.driver.list_holders("/d", "z"))
+
+    async def test_holders_change(self) -> None:
+        """What comes is listed at once, and what goes is not."""
+        for name in ("a", "b", "c"):
+            await self.driver.put_content(f"/d/{name}/x", b"x")
+        self.assertEqual(["a"], await self.driver.list_holders("/d", "x", limit=1))
+        await self.driver.delete("/d/b")
+        await self.driver.put_content("/d/e/y", b"x")
+        self.assertEqual(["a", "c"], await self.driver.list_holders("/d", "x"))
+        await self.driver.put_content("/d/e/x", b"x")
+        self.assertEqual(["a", "c", "e"], await self.driver.list_holders("/d", "x"))
+
+    async def test_pages_of_holders(self) -> None:
+        """They are listed in pages, in the order of their names' bytes."""
+        for name in SORTED:
+            await self.driver.put_content(f"/d/{name}/x", b"x")
+            await self.driver.put_content(f"/d/{name}-not/y", b"x")
+        for after in (*SORTED, "!", "a-", "a-a", "a.", "a/", "aaa", "c", "~"):
+            found = await self.driver.list_holders("/d", "x", after, 2)
+            self.assertEqual([name for name in SORTED if name > after][:2], found)
+
+    async def test_deep_holders(self) -> None:
+        """They are found at all depths, but for those that are hidden."""
+        for path in ("a/_m", "a/b/_m", "a-b/c/_m", "a/_u/e/_m", "_a/b/_m", "f", "g/h"):
+            await self.driver.put_content(f"/d/{path}", b"x")
+        found = await self.driver.list_holders("/d", "_m", deep=True)
+        self.assertEqual(["a", "a-b/c", "a/b"], found)
+        found = await self.driver.list_holders("/d", "_m", "a-", 1, deep=True)
+        self.assertEqual(["a-b/c"], found)
+        found = await self.driver.list_holders("/d", "_m", "a-b/c", 1, deep=True)
+        self.assertEqual(["a/b"], found)
+        found = await self.driver.list_holders("/", "f", deep=True)
+        self.assertEqual(["d"], found)
+
+    async def test_holders_missing(self) -> None:
+        """A directory that is not there fails; the root of an empty store is empty."""
+        await self.refusal(PathNotFound, self.driver.list_holders("/none", "x"))
+        deep = self.driver.list_holders("/none", "x", deep=True)
+        await self.refusal(PathNotFound, deep)
+        self.assertEqual([], await self.driver.list_holders("/", "x"))
+        self.assertEqual([], await self.driver.list_holders("/", "x", deep=True))
+
     async def _pages(self, path: str, limit: int) -> list[str]:
         found, after = list[str](), ""
         while page := await self.driver.list_children(path, after, limit):

@@ -190,6 +190,22 @@ class FaultyDriver:
         )
 
     @deferred
+    async def list_holders(
+        self,
+        path: str,
+        held: str,
+        after: str = "",
+        limit: int | None = None,
+        deep: bool = False,
+    ) -> list[str]:
+        """See IStorageDriver."""
+        return await self._do(
+            "list_holders",
+            path,
+            lambda: self.inner.list_holders(path, held, after, limit, deep),
+        )
+
+    @deferred
     async def move(self, source: str, destination: str) -> None:
         """See IStorageDriver."""
 

@@ -30,6 +30,7 @@ READS: Final = frozenset(
         "produce",
         "stat",
         "list_children",
+        "list_holders",
         "redirect_url",
     }
 )

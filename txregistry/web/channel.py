@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -24,13 +25,16 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
+from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
+from txregistry.streams import IThreadSink
 from txregistry.web.answers import log_refusal, raw_answer
 from txregistry.web.body import RequestBody
+from txregistry.web.chunks import ChunkFraming
+from txregistry.web.decoding import BodyDecoder, LengthFraming, MalformedBody
 from txregistry.web.fastpath import LONG, UNREAD
 from txregistry.web.framing import (
     CONTROLS,
@@ -45,6 +49,7 @@ from txregistry.web.framing import (
 from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
 from txregistry.web.tls_connection import TLSConnection
+from txregistry.web.transfer import Transfer
 
 # How much of a body that nobody wants is read so that the connection can be kept.
 DRAINABLE: Final = 64 * 1024
@@ -206,6 +211,13 @@ class RegistryChannel(HTTPChannel):
         )
         request.body = RequestBody(self.length, self, self._body_wanted)
         self._due = self.length != 0
+        if self._due:
+            length = self.length
+            self._transferDecoder = BodyDecoder(
+                ChunkFraming() if length is None else LengthFraming(length),
+                request.handleContentChunk,
+                self._finishRequestBody,
+            )
 
     def checkPersistence(  # noqa: N802 - Twisted's
         self, request: Any, version: bytes
@@ -248,7 +260,7 @@ class RegistryChannel(HTTPChannel):
         request = self.requests[0]
         try:
             self._transferDecoder.dataReceived(data)
-        except _MalformedChunkedDataError:
+        except MalformedBody:
             request.deliver_body()
             if self._linger is None:
                 self._body_malformed()
@@ -282,6 +294,37 @@ class RegistryChannel(HTTPChannel):
         if self._transferDecoder is not None:
             self.setTimeout(self._limits.idle_timeout)
         self._networkProducer.resumeProducing()
+
+    def take_in(self, sink: IThreadSink) -> tuple[Transfer, Deferred[None]] | None:
+        """See Flow."""
+        intake, decoder = self.site.intake, self._transferDecoder
+        # What has been read already and not been looked at yet comes first.
+        if intake is None or decoder is None or self._buffer or self._gone:
+            return None
+        framing = decoder.framing
+        if framing.complete or framing.malformed:
+            return None
+        patience = self._limits.idle_timeout
+        begun: tuple[Transfer, Deferred[None]] | None
+        begun = intake.begin(self.transport, framing, sink, patience)
+        if begun is not None:
+            self.pause_body()
+        return begun
+
+    def taken_in(self, transfer: Transfer) -> None:
+        """See Flow."""
+        if self._gone or self._refused or self._linger is not None:
+            return
+        assert self._transferDecoder is not None
+        framing = self._transferDecoder.framing
+        if framing.malformed:
+            self._body_malformed()
+        elif framing.complete:
+            self._finishRequestBody(transfer.rest)
+        elif transfer.lost:
+            self.transport.abortConnection()
+        else:
+            self.resume_body()
 
     def _body_wanted(self) -> None:
         request = self.requests[0]

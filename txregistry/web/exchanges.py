@@ -19,26 +19,28 @@ _SECRETS: Final = frozenset(
 
 def exchange_of(request: Any) -> Exchange:
     """Return what is known of a request, which may have been none at all."""
-    identity, parts = request.identity, request.parts
+    identity, parts, body = request.identity, request.parts, request.body
     header = request.requestHeaders.getRawHeaders
     referer, agent = header(b"referer"), header(b"user-agent")
     now = request.channel.site.seconds()
     began = now if request.began is None else request.began
-    body = request.body
+    uri = request.uri
+    if b"?" in uri or not uri.startswith(b"/"):
+        uri = masked(uri)
     return Exchange(
         id=request.id,
         began=began,
-        seconds=max(now - began, 0.0),
+        seconds=now - began if now > began else 0.0,
         address=request.getClientAddress().host,
         user=None if identity is None else identity.name,
-        method=request.method.decode("latin-1"),
-        uri=masked(request.uri).decode("latin-1"),
-        protocol=request.clientproto.decode("latin-1"),
-        referer=masked(referer[0]).decode("latin-1") if referer else None,
-        agent=agent[0].decode("latin-1") if agent else None,
+        method=str(request.method, "latin-1"),
+        uri=str(uri, "latin-1"),
+        protocol=str(request.clientproto, "latin-1"),
+        referer=str(masked(referer[0]), "latin-1") if referer else None,
+        agent=str(agent[0], "latin-1") if agent else None,
         route=request.route,
-        repository=parts.get("name"),
-        reference=_reference(parts),
+        repository=parts.get("name") if parts else None,
+        reference=_reference(parts) if parts else None,
         status=request.code,
         received=0 if body is None else body.received,
         sent=request.sentLength,

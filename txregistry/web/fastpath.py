@@ -257,7 +257,7 @@ class FastPath:
             return False
         user = None
         if known.accesses is not None:
-            identity = gate.recall(asked.authorization, address, known.accesses)
+            identity = gate.recall(asked, address, known.accesses)
             if identity is None:
                 return False
             user = identity.name

@@ -21,6 +21,7 @@ from txregistry.interfaces import (
 )
 from txregistry.oci.access import Access
 from txregistry.oci.errors import Denied, TooManyRequests, Unauthorized
+from txregistry.web.headerblock import Asked
 
 _NOBODY: Final = Identity()
 
@@ -75,14 +76,13 @@ class Admission(Protocol):
         """Let a request in, or raise the RegistryError that refuses it."""
 
     def recall(
-        self, authorization: str | None, address: str, accesses: Sequence[Access]
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """Say who it is that ``admit`` would let in, if there is no need to wait.
 
         Args:
-            authorization: The ``Authorization`` header; None: there is none, nor is
-                there a client certificate.
-            address: The client's IP address.
+            asked: The request; it shows no client certificate.
+            peer: The IP address that it came from.
             accesses: What it wants to do.
 
         Returns:
@@ -98,7 +98,7 @@ class OpenGate:
         return Anybody()
 
     def recall(
-        self, authorization: str | None, address: str, accesses: Sequence[Access]
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """See Admission. Nobody is asked who it is."""
         return _NOBODY
@@ -162,11 +162,11 @@ class Gate:
         raise Denied([access.to_json() for access in accesses])
 
     def recall(
-        self, authorization: str | None, address: str, accesses: Sequence[Access]
+        self, asked: Asked, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """See Admission."""
         try:
-            identity = self._recall(authorization, address)
+            identity = self._recall(asked, peer)
         except (LoginFailed, NotRemembered):
             return None
         return identity if self._may(identity, accesses) else None
@@ -175,10 +175,13 @@ class Gate:
         caller = KnownCaller(identity, self._policy)
         return caller.may(*accesses) and bool(accesses or not _is_nobody(identity))
 
-    def _recall(self, authorization: str | None, address: str) -> Identity:
+    def _recall(self, asked: Asked, peer: str) -> Identity:
         if self._quick is None:
             raise NotRemembered
-        credentials = self._shown(authorization)
+        credentials = self._shown(asked.authorization)
+        address = peer
+        if asked.forwarded_for is not None:
+            address = self._address(_Forwarded(peer, asked.forwarded_for))
         for authenticator in self._quick:
             identity: Identity | None = authenticator.recall(credentials, address)
             if identity is not None:
@@ -216,6 +219,26 @@ class Gate:
         )
         detail = [access.to_json() for access in accesses]
         return Unauthorized(detail or None, headers={"WWW-Authenticate": challenge})
+
+
+@frozen
+class _Forwarded:
+    """A request, as far as it says where it comes from.
+
+    Attributes:
+        host: The IP address that it came from.
+    """
+
+    host: str
+    _forwarded_for: str
+
+    def getClientAddress(self) -> _Forwarded:
+        """See RegistryRequest."""
+        return self
+
+    def headers(self, name: str) -> list[str]:
+        """See RegistryRequest."""
+        return [self._forwarded_for] if name == "x-forwarded-for" else []
 
 
 def password_credentials(request: Any) -> object:

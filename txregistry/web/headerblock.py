@@ -23,12 +23,16 @@ _LINE: Final = re.compile(rb"([A-Za-z-]+):[ \t]*([ -~]*)")
 # What may be there any number of times, as it is part of what an answer is known by.
 _ACCEPT: Final = b"accept"
 
+# What a proxy says of the client, which counts where logins fail.
+_FORWARDED_FOR: Final = b"x-forwarded-for"
+
 # What has a part in the answer, or in what is noted of it, or none at all.
 _KNOWN: Final = frozenset(
     {
         *(b"host", _ACCEPT, b"authorization", b"user-agent", b"referer"),
         *(b"x-request-id", b"connection", b"accept-encoding", b"accept-language"),
-        *(b"cache-control", b"pragma"),
+        *(b"cache-control", b"pragma", _FORWARDED_FOR, b"x-forwarded-proto"),
+        *(b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip", b"forwarded", b"via"),
     }
 )
 
@@ -43,6 +47,7 @@ class Asked:
         agent: Its ``User-Agent``; None: it has none.
         referer: Its ``Referer``; None: it has none.
         id: Its ``X-Request-Id``; None: it has none.
+        forwarded_for: Its ``X-Forwarded-For``; None: it has none.
     """
 
     key: tuple[bytes, ...]
@@ -50,6 +55,7 @@ class Asked:
     agent: str | None = None
     referer: str | None = None
     id: str | None = None
+    forwarded_for: str | None = None
 
     @classmethod
     def parse(cls, block: bytes, most: int) -> Asked | None:
@@ -90,6 +96,7 @@ class Asked:
             _text(found.get(b"user-agent")),
             _text(found.get(b"referer")),
             _text(found.get(b"x-request-id")),
+            _text(found.get(_FORWARDED_FOR)),
         )
 
 

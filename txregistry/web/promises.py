@@ -8,7 +8,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from txregistry.oci.errors import SizeInvalid
-from txregistry.streams import Tee
+from txregistry.web.body import RequestBody
 
 
 @implementer(IBodyProducer)
@@ -21,18 +21,14 @@ class PromisedBody:
 
     length = UNKNOWN_LENGTH
 
-    def __init__(self, body: IBodyProducer, promised: int) -> None:
+    def __init__(self, body: RequestBody, promised: int) -> None:
         """Take the body, and how many bytes it has to have."""
         self._body = body
         self._promised = promised
-        self._received = 0
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """See IBodyProducer. Fails with SizeInvalid at the end of another length."""
-        producing: Deferred[None] = self._body.startProducing(
-            Tee(consumer, [self._count])
-        )
-        return producing.addCallback(self._check)
+        return self._body.startProducing(consumer).addCallback(self._check)
 
     def pauseProducing(self) -> None:
         """See IPushProducer."""
@@ -46,9 +42,6 @@ class PromisedBody:
         """See IProducer."""
         self._body.stopProducing()
 
-    def _count(self, data: bytes) -> None:
-        self._received += len(data)
-
     def _check(self, _result: None) -> None:
-        if self._received != self._promised:
-            raise SizeInvalid({"received": self._received})
+        if self._body.received != self._promised:
+            raise SizeInvalid({"received": self._body.received})

@@ -16,6 +16,7 @@ from txregistry.oci.uuids import random_uuid
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
+from txregistry.web.intake import Intake
 from txregistry.web.limits import Limits
 from txregistry.web.request import RegistryRequest
 
@@ -28,6 +29,7 @@ class RegistrySite(Site):
         server_name: The ``Server`` header.
         new_id: Makes the id of a request that comes without one.
         fast: The fast path; None: there is none.
+        intake: Takes in large bodies; None: the reactor does.
     """
 
     noisy = False
@@ -42,6 +44,7 @@ class RegistrySite(Site):
         new_id: Callable[[], object] = random_uuid,
         tracer: ITracer | None = None,
         is_fast: bool = True,
+        intake: Intake | None = None,
     ) -> None:
         """Prepare.
 
@@ -55,6 +58,7 @@ class RegistrySite(Site):
             tracer: Traces requests; None: they are not traced.
             is_fast: Whether there is to be a fast path; with a tracer there is none,
                 because there each request is looked at.
+            intake: Takes in large bodies; None: the reactor does.
         """
         super().__init__(resource, requestFactory=RegistryRequest, reactor=reactor)
         self.draining = False
@@ -64,6 +68,7 @@ class RegistrySite(Site):
         self._watchers = watchers
         self.new_id = new_id
         self._tracer = tracer
+        self.intake = intake
         self.fast: FastPath | None = None
         if is_fast and tracer is None:
             self.fast = FastPath(reactor, limits, watchers, new_id)

@@ -15,10 +15,12 @@ from tests.unit.auth.signing import TokenTestCase, certificate
 from tests.unit.auth.test_passwords import HASH, PASSWORD, USER, WRONG, CheckerCase
 from tests.unit.auth.test_tokens import ALICE, KEY, token
 from txregistry.auth.basic import BasicAuthenticator
-from txregistry.auth.credentials import BearerToken
+from txregistry.auth.certificate_users import CertificateAuthenticator
+from txregistry.auth.credentials import BearerToken, ClientCertificate
 from txregistry.auth.keys import TrustedKeys
 from txregistry.auth.policy import UsersPolicy
 from txregistry.auth.remembering import IQuickChecker, Remembered, RememberingChecker
+from txregistry.auth.silly import SillyAuthenticator
 from txregistry.auth.throttle import ThrottledAuthenticator
 from txregistry.auth.tokens import TokenAuthenticator
 from txregistry.auth.verifying import Verifying
@@ -30,6 +32,7 @@ from txregistry.interfaces import (
     NotRemembered,
 )
 from txregistry.web.gate import Gate, OpenGate
+from txregistry.web.headerblock import Asked
 
 SHOWN: Final = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ=="
 ADDRESS: Final = "192.0.2.1"
@@ -142,6 +145,25 @@ class ThrottleTests(SynchronousTestCase):
         self.assertRaises(NotRemembered, throttle.recall, RIGHT, ADDRESS)
 
 
+class OthersTests(SynchronousTestCase):
+    """Those that look nothing up."""
+
+    def test_certificates(self) -> None:
+        """A certificate says who it is; what else there is, is another one's."""
+        users = CertificateAuthenticator()
+        verifyObject(IQuickAuthenticator, users)
+        shown = ClientCertificate("alice", "CN=alice", "00")
+        self.assertEqual(Identity("alice", "certificate"), users.recall(shown, ADDRESS))
+        self.assertIsNone(users.recall(RIGHT, ADDRESS))
+
+    def test_silly(self) -> None:
+        """The silly way knows everybody at once."""
+        silly = SillyAuthenticator("realm", "service")
+        verifyObject(IQuickAuthenticator, silly)
+        self.assertEqual("silly", silly.recall(RIGHT, ADDRESS).name)
+        self.assertEqual(Identity(), silly.recall(Anonymous(), ADDRESS))
+
+
 class TokenTests(TokenTestCase):
     """Tokens."""
 
@@ -159,6 +181,11 @@ class TokenTests(TokenTestCase):
         self.assertRaises(NotRemembered, authenticator.recall, shown, ADDRESS)
 
 
+def asked(authorization: str | None, forwarded_for: str | None = None) -> Asked:
+    """Return a request."""
+    return Asked((b"GET", b"/v2/"), authorization, forwarded_for=forwarded_for)
+
+
 class GateTests(SynchronousTestCase):
     """The gate."""
 
@@ -172,22 +199,39 @@ class GateTests(SynchronousTestCase):
             authenticators, UsersPolicy(), BearerToken, nothing, str, lambda _: ADDRESS
         )
 
+    def test_forwarded(self) -> None:
+        """Behind a proxy, it is the client's address that has to wait."""
+        basic = ThrottledAuthenticator(remembering(Clock()), Clock())
+        gate = Gate(
+            [basic],
+            UsersPolicy(),
+            BearerToken,
+            lambda _: None,
+            str,
+            lambda request: request.headers("x-forwarded-for")[0],
+        )
+        self.successResultOf(basic.authenticate(RIGHT, ADDRESS))
+        failed = basic.authenticate(MISTAKEN, "192.0.2.7")
+        self.failureResultOf(failed, LoginFailed)
+        self.assertIsNone(gate.recall(asked(SHOWN, "192.0.2.7"), ADDRESS, ()))
+        self.assertIsNotNone(gate.recall(asked(SHOWN, "192.0.2.8"), ADDRESS, ()))
+
     def test_open(self) -> None:
         """Where everybody may do everything, nobody is asked."""
-        self.assertEqual(Identity(), OpenGate().recall("Basic x", ADDRESS, ()))
+        self.assertEqual(Identity(), OpenGate().recall(asked("Basic x"), ADDRESS, ()))
 
     def test_unknown(self) -> None:
         """Who shows nothing, something broken or something of others' is not let in."""
         gate = self.gate(remembering(Clock()))
         for shown in (None, "", "Basic", "Basic !", "Bearer x", "Basic YWxpY2U6eA=="):
-            self.assertIsNone(gate.recall(shown, ADDRESS, ()), shown)
+            self.assertIsNone(gate.recall(asked(shown), ADDRESS, ()), shown)
 
     def test_cannot(self) -> None:
         """If one authenticator cannot say at once, the gate cannot."""
         basic = remembering(Clock())
         gate = self.gate(basic, ScriptedAuthenticator())
         self.successResultOf(basic.authenticate(RIGHT, ADDRESS))
-        self.assertIsNone(gate.recall(SHOWN, ADDRESS, ()))
+        self.assertIsNone(gate.recall(asked(SHOWN), ADDRESS, ()))
         gate = self.gate(basic)
-        found = gate.recall(SHOWN, ADDRESS, ())
+        found = gate.recall(asked(SHOWN), ADDRESS, ())
         self.assertEqual("alice", found.name if found else None)

@@ -16,7 +16,7 @@ from txregistry.oci.digest import Digest
 from txregistry.oci.errors import Several
 from txregistry.oci.manifests import Manifest
 from txregistry.oci.mediatypes import OCI_INDEX, OCI_LAYER, OCI_MANIFEST
-from txregistry.oci.names import Name
+from txregistry.oci.names import Name, Tag
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.registry.parsing import SHORT
 from txregistry.registry.referrers import referrers_tag
@@ -57,6 +57,13 @@ class SlowDriver(MemoryDriver):
         """See IStorageDriver."""
         self._slow_clock.rightNow += LONGEST_TURN / 5
         return super().stat(path)
+
+    def list_children(
+        self, path: str, after: str = "", limit: int | None = None
+    ) -> Deferred[list[str]]:
+        """See IStorageDriver."""
+        self._slow_clock.rightNow += LONGEST_TURN / 5
+        return super().list_children(path, after, limit)
 
     def get_content(self, path: str) -> Deferred[bytes]:
         """See IStorageDriver."""
@@ -113,6 +120,12 @@ class TurnsTests(StoreCase):
             layout = RepositoryLayout(Name(f"r{number}"))
             self.put(layout.revision_link(digest(0)), b"")
         self.assert_polite(self.registry.catalog.page("", COUNT))
+
+    def test_tags(self) -> None:
+        """A repository with many tags."""
+        for number in range(COUNT):
+            self.put(self.layout.tag_link(Tag(f"t{number}")), b"")
+        self.assert_polite(self.repository.tags.page())
 
     def test_referrers(self) -> None:
         """A subject with many referrers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import execute
@@ -11,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.interfaces import InvalidPath, IQuickLook
-from txregistry.storage.disk import Disk
+from txregistry.storage import disk
+from txregistry.storage.disk import Disk, SameContent
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.timed import TimedDriver
@@ -115,3 +117,61 @@ class _Slow:
     """A driver that cannot look."""
 
     name = "slow"
+
+
+class RestingTests(SynchronousTestCase):
+    """Files that have not changed for a while, and then do."""
+
+    def setUp(self) -> None:
+        """Write a file."""
+        self.path = self.mktemp()
+        self.write(b"content")
+        self.look = SameContent(os.fsencode(self.path), b"content")
+        self.now = os.stat(self.path).st_ctime + 10
+        self.patch(disk, "time", SimpleNamespace(time=lambda: self.now))
+
+    def write(self, content: bytes) -> None:
+        """Write the file over, in its place."""
+        with open(self.path, "wb") as stream:
+            stream.write(content)
+
+    def reads(self) -> int:
+        """Look twice; return how often the file was read."""
+        count = 0
+        read = self.look._has_content
+
+        def counted() -> bool:
+            nonlocal count
+            count += 1
+            return read()
+
+        self.patch(SameContent, "_has_content", lambda _: counted())
+        self.look()
+        self.look()
+        return count
+
+    def test_read_once(self) -> None:
+        """A file that rests is read once."""
+        self.assertEqual(1, self.reads())
+
+    def test_fresh(self) -> None:
+        """A file that was written just now is read each time."""
+        self.now = os.stat(self.path).st_ctime + 1
+        self.assertEqual(2, self.reads())
+
+    def test_in_place(self) -> None:
+        """What is written over in its place is noticed."""
+        self.assertTrue(self.look())
+        self.write(b"another")
+        self.assertFalse(self.look())
+        self.write(b"content")
+        self.assertTrue(self.look())
+
+    def test_renamed_over(self) -> None:
+        """What another file takes the place of is noticed."""
+        self.assertTrue(self.look())
+        other = self.mktemp()
+        with open(other, "wb") as stream:
+            stream.write(b"another")
+        os.rename(other, self.path)
+        self.assertFalse(self.look())

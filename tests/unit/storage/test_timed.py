@@ -55,6 +55,8 @@ class TimedTests(SynchronousTestCase):
         self.successResultOf(self.driver.get_content("/a"))
         self.successResultOf(self.driver.stat("/a"))
         self.successResultOf(self.driver.list_children("/"))
+        self.successResultOf(self.driver.list_holders("/", "a"))
+        self.successResultOf(self.driver.list_holders("/", "a", deep=True))
         self.successResultOf(self.driver.redirect_url("/a", "GET", 1.0))
         reader = self.successResultOf(self.driver.open_reader("/a"))
         reader.stopProducing()
@@ -62,7 +64,8 @@ class TimedTests(SynchronousTestCase):
         self.successResultOf(writer.close())
         self.successResultOf(self.driver.move("/a", "/c"))
         self.successResultOf(self.driver.delete("/c"))
-        expected = "PutContent GetContent Stat List RedirectURL Reader Writer Close"
+        expected = "PutContent GetContent Stat List List Walk"
+        expected += " RedirectURL Reader Writer Close"
         self.assertEqual([*expected.split(), "Move", "Delete"], self.actions())
 
     def test_writing(self) -> None:

@@ -20,6 +20,7 @@ from txregistry.auth.throttle import ThrottledAuthenticator
 from txregistry.auth.verifying import Verifying
 from txregistry.interfaces import Exchange, Hit, IRequestWatcher
 from txregistry.oci.events import Activity
+from txregistry.oci.forwarded import client
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.web.gate import Gate
 from txregistry.web.witness import CountingWitness, SilentWitness
@@ -107,7 +108,11 @@ class Guarded:
             BearerToken,
             lambda _: None,
             lambda _: "http://registry.test",
-            lambda request: str(request.getClientAddress().host),
+            lambda request: client(
+                request.headers("x-forwarded-for"),
+                request.getClientAddress().host,
+                lambda _: True,
+            ),
         )
 
     def set_rules(self, number: int) -> None:

@@ -112,6 +112,8 @@ ODDITIES: Final = [
     b"Accept-Encoding: gzip",
     b"Cache-Control: no-cache",
     b"Forwarded: for=192.0.2.1",
+    b"X-Forwarded-For: 192.0.2.1",
+    b"X-Forwarded-For: 192.0.2.2, 192.0.2.3",
     b"X-Forwarded-Proto: https",
     b"Cookie: a=b",
     b" folded",

@@ -25,11 +25,18 @@ class ParseTests(SynchronousTestCase):
             b"Authorization: Basic x",
             b"Referer: http://b",
             b"X-Request-Id: 1-2",
+            b"X-Forwarded-For: 1.2.3.4, 5.6.7.8",
+            b"X-Forwarded-Proto: https",
             b"accept:two",
             b"Connection: Keep-Alive",
         )
         expected = Asked(
-            (b"GET", b"/v2/", b"one", b"two"), "Basic x", "docker", "http://b", "1-2"
+            (b"GET", b"/v2/", b"one", b"two"),
+            "Basic x",
+            "docker",
+            "http://b",
+            "1-2",
+            "1.2.3.4, 5.6.7.8",
         )
         self.assertEqual(expected, asked)
 
@@ -60,7 +67,7 @@ class ParseTests(SynchronousTestCase):
             *(b"Range: bytes=0-1", b"If-None-Match: *", b"Expect: 100-continue"),
             *(b"Content-Length: 0", b"Transfer-Encoding: chunked", b"Origin: http://b"),
             *(b"Connection: close", b"Connection: upgrade", b"Upgrade: h2c"),
-            *(b"X-Forwarded-For: 1.2.3.4", b"Forwarded: for=1.2.3.4", b"X-Odd: 1"),
+            *(b"X-Odd: 1", b"Cookie: a=b", b"If-Match: x", b"TE: trailers"),
             *(b"Host: b", b"no colon", b" folded", b"Accept : x", b": x", b""),
             *(b"User-Agent: \x80", b"User-Agent: \x00", b"X-Request-Id: a b"),
             *(b"X-Request-Id:", b"Accept: a\nb", b"Accept: a\rb"),

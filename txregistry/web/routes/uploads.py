@@ -23,6 +23,7 @@ from txregistry.oci.ranges import ContentRange
 from txregistry.registry.repository import Registry, Repository
 from txregistry.registry.uploads import Upload
 from txregistry.web.answers import send_nothing
+from txregistry.web.body import RequestBody
 from txregistry.web.endpoints import PULL, PUSH, Endpoint
 from txregistry.web.gate import Caller
 from txregistry.web.promises import PromisedBody
@@ -176,7 +177,7 @@ class UploadRoutes:
             RangeInvalid: The range does not begin where the session stands.
             SizeInvalid: The body is known to have another length.
         """
-        body: IBodyProducer = request.body
+        body: RequestBody = request.body
         header = request.header("content-range")
         if header is None:
             return body
