@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
+from txregistry.interfaces import Change, Note, Publish, Put
 from txregistry.storage.disk import Disk, persistently, write_all
 from txregistry.storage.drafts import Draft
 
@@ -94,6 +95,33 @@ class Batch:
         if folders:
             with self._translated(self._steps[0].path, True):
                 self._disk.settle(folders)
+
+
+def path_of(change: Change) -> str:
+    """Return the path that something is to be at, or not to be, after a change."""
+    return change.destination if isinstance(change, Publish) else change.path
+
+
+def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:
+    """Return how a change is made on a disk.
+
+    Args:
+        disk: The disk.
+        change: The change.
+        writers: Open until the changes are made; so long their writers are ending.
+
+    Raises:
+        StorageError: A writer has ended, or failed before.
+    """
+    if isinstance(change, Put):
+        return PutStep(disk, change.path, change.content)
+    if isinstance(change, Note):
+        return NoteStep(disk, change.path, change.content)
+    if isinstance(change, Publish):
+        writer: Any = change.writer  # this driver's: it has a draft
+        path, draft = writers.enter_context(writer.ending())
+        return PublishStep(disk, path, draft, disk.place(change.destination))
+    return RemoveStep(disk, change.path)
 
 
 class PutStep:

@@ -35,18 +35,9 @@ from txregistry.interfaces import (
     IQuickLook,
     IStorageDriverFactory,
     Note,
-    Publish,
-    Put,
     StorageError,
 )
-from txregistry.storage.batches import (
-    Batch,
-    NoteStep,
-    PublishStep,
-    PutStep,
-    RemoveStep,
-    Step,
-)
+from txregistry.storage.batches import Batch, path_of, step_of
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -215,9 +206,9 @@ class FilesystemDriver:
     async def apply(self, changes: Sequence[Change]) -> None:
         """See IBatchDriver. Notes alone take microseconds, and no thread."""
         for change in changes:
-            require_path(_path_of(change), NAME)
+            require_path(path_of(change), NAME)
         with ExitStack() as writers:
-            steps = [self._step(change, writers) for change in changes]
+            steps = [step_of(self._disk, change, writers) for change in changes]
             batch = Batch(self._disk, steps, translated)
             if all(isinstance(change, Note) for change in changes):
                 batch.run()
@@ -239,18 +230,6 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
-
-    def _step(self, change: Change, writers: ExitStack) -> Step:
-        if isinstance(change, Put):
-            return PutStep(self._disk, change.path, change.content)
-        if isinstance(change, Note):
-            return NoteStep(self._disk, change.path, change.content)
-        if isinstance(change, Publish):
-            writer: FilesystemWriter = change.writer  # type: ignore[assignment]
-            path, draft = writers.enter_context(writer.ending())
-            place = self._disk.place(change.destination)
-            return PublishStep(self._disk, path, draft, place)
-        return RemoveStep(self._disk, change.path)
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))
@@ -413,10 +392,6 @@ def _require_count(value: object) -> None:
     text = "" if isinstance(value, bool) else str(value)
     if not (text.isascii() and text.isdigit()):
         raise InvalidOption("maxthreads", "is not a whole number")
-
-
-def _path_of(change: Change) -> str:
-    return change.destination if isinstance(change, Publish) else change.path
 
 
 def _look(path: str, place: str) -> FileStat:
