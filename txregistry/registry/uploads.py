@@ -238,6 +238,7 @@ class Uploads:
         except BaseException:
             await _abandon(writer)
             raise
+        self._ended(paths)
         await self._tell([blob_activity("push", self._layout.name, digest, size)])
         return Blob(digest, data, size)
 
@@ -302,6 +303,9 @@ class Uploads:
 
     async def _drop(self, paths: UploadLayout) -> None:
         await apply(self._driver, [Remove(paths.root)])
+        self._ended(paths)
+
+    def _ended(self, paths: UploadLayout) -> None:
         self._sessions.ended(self._session(paths.root.rpartition("/")[2]))
 
     def _paths(self, session_id: str) -> UploadLayout:
