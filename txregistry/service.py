@@ -114,7 +114,7 @@ def make_service(
     observing.add_health(lambda: health.failures)
     frame = _frame(settings, health)
     witness = observing.witness(witness)
-    intake = make_intake(reactor)
+    intake = make_intake(reactor, settings.http.workers.number if chief else 1)
     site = RegistrySite(
         make_resource([NotYetRoutes()], frame),
         reactor,

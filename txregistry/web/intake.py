@@ -118,9 +118,14 @@ class Intake:
         return taken + [bytearray(BUFFER_SIZE) for _ in range(count - len(taken))]
 
 
-def make_intake(reactor: Any) -> Intake:
-    """Make an intake for all processors that the process may use."""
-    cores = len(os.sched_getaffinity(0))
+def make_intake(reactor: Any, sharing: int = 1) -> Intake:
+    """Make an intake for the processors that the process may use.
+
+    Args:
+        reactor: Is told of by threads.
+        sharing: How many processes share them.
+    """
+    cores = max(len(os.sched_getaffinity(0)) // sharing, 1)
     return Intake(in_own_threads_of(reactor), cores, 4 * cores)
 
 
