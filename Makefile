@@ -85,9 +85,25 @@ clients: ## Install the clients that tests/real needs (root on Debian)
 		echo "missing, so their tests are skipped:$$missing"; \
 	fi
 
+# What the measurements need beside the clients, as commands and as Debian names them.
+BENCH := gcc docker-registry skopeo dockerd docker
+BENCH_PACKAGES := gcc libc6-dev libssl-dev docker-registry skopeo docker.io
+W ?=
+PEER ?=
+ARGS ?=
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure beside the Go registry (W="manifests pull", PEER="name=command")
+	@missing=; for name in $(BENCH); do \
+		command -v $$name >/dev/null || missing+=" $$name"; done; \
+	[ -e /usr/include/openssl/ssl.h ] || missing+=" libssl-dev"; \
+	[ -z "$$missing" ] || { $(call apt,$(BENCH_PACKAGES)); }
+	$(BIN)/python -m bench run $(W) $(if $(PEER),--peer '$(PEER)') \
+		$(if $(W),,--docs docs/performance.md) --json .bench/results.json $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what the other targets made here, but for registry-data
-	rm -rf $(VENV) $(MIN) build dist *.egg-info .coverage* htmlcov .hypothesis \
+	rm -rf $(VENV) $(MIN) .bench build dist *.egg-info .coverage* htmlcov .hypothesis \
 		.mypy_cache .ruff_cache .import_linter_cache _trial_temp* \
 		twisted/plugins/dropin.cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -113,13 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="groups, workloads, or their beginnings",
+        help="groups, or workloads",
     )
     add("--list", action="store_true", help="name the workloads and do nothing")
     add("--rounds", type=int, default=3)
-    add(
-        "--seconds", type=float, default=1.5, help="for each where time is what ends it"
-    )
+    add("--seconds", type=float, default=1.5, help="of each where time ends it")
     add("--quick", action="store_true", help="one round, and a second each")
     add("--peer", action="append", default=[], metavar="NAME=COMMAND")
     add("--servers", metavar="NAME,NAME", help="those that take part (all)")

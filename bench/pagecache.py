@@ -35,9 +35,8 @@ def chill(path: Path) -> None:
         size = os.fstat(descriptor).st_size
         step = max(size // _LOOKS, 1)
         # To look is to have the kernel read ahead, so the looks are far between.
-        hot = sum(
-            _is_hot(descriptor, offset) for offset in range(step // 2, size, step)
-        )
+        places = range(step // 2, size, step)
+        hot = sum(_is_hot(descriptor, offset) for offset in places)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)

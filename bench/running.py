@@ -77,9 +77,8 @@ def run(
     began = monotonic()
     for number in range(rounds):
         for place, workload in enumerate(workloads):
-            _say(
-                f"{monotonic() - began:5.0f} s  {number + 1}/{rounds}  {workload.name:28}"
-            )
+            spent = monotonic() - began
+            _say(f"{spent:5.0f} s  {number + 1}/{rounds}  {workload.name:28}")
             least = [Kind(LEAST, [])]
             turns = least if workload.alone else _turned(kinds, number + place)
             for kind in turns:

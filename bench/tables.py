@@ -68,20 +68,29 @@ def _preface(results: Results) -> str:
     )
     return f"""# Performance
 
-Written by `make bench`. Every figure is the median of the rounds of one run, in which the
-registries take turns at each workload on one machine, with the clients on the same cores;
-± is half of the range from the lowest round to the highest, as a share of the median. The
-ratio is ours over theirs, within each round, and of these the median: more is better of
-rates and speeds, less of times, memory and the processors' time (CPU), which is that of all
-the server's processes.
+Written by `make bench`. Every figure is the median of the rounds of one run, in which
+the registries take turns at each workload on one machine, with the clients on the same
+cores; ± is half of the range from the lowest round to the highest, as a share of the
+median. The ratio is ours over theirs, within each round, and of these the median: more
+is better of rates and speeds, less of times, memory and the processors' time (CPU),
+which is that of all the server's processes.
 
 {servers}
 
-Each serves a tree of its own on the same disk by its filesystem driver, with its default
-logging, to a file. What is pushed is random and new, and the disk is at rest before. `make
-bench` repeats all of it, `make bench W="manifests pull"` some, `make bench PEER="name=command
-{{config}}"` with a further registry that reads the Go registry's configuration; `python -m
-bench run --list` names the workloads.
+Each serves a tree of its own on the same disk by its filesystem driver, with its
+default logging, to a file. What is pushed is random and new, and the disk is at rest
+before.
+
+| to repeat | |
+|---|---|
+| all of it | `make bench` |
+| some workloads | `make bench W="manifests pull"` |
+| with a further registry | `make bench PEER="name=command {{config}}"` |
+| with more workers of ours | `make bench ARGS="--workers 2"` |
+| the workloads' names | `.venv/bin/python -m bench run --list` |
+
+A further registry reads a configuration file as the Go registry's; it is put where
+`{{config}}` stands.
 
 | machine | |
 |---|---|

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from socket import socket
 
 from bench.results import Row, Sample
@@ -37,7 +38,7 @@ def _workload(key: str, title: str, unit: str, words: Sequence[str]) -> Workload
 
 def _run(unit: str, words: Sequence[str], bench: Bench, _: Kind) -> list[Sample]:
     port = free_port()
-    argv = [bench.client.program, "serve", f"--port={port}"]
+    argv: list[str | Path] = [bench.client.program, "serve", f"--port={port}"]
     daemon = Daemon(argv, bench.folder / "least.log")
     try:
         daemon.wait_until(lambda: _listens(port))

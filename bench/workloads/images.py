@@ -67,9 +67,8 @@ class _Engine:
         docker = self._started(bench)
         server = bench.fleet.server(kind)
         image = f"{server.address}/{_NAME}:latest"
-        files = {
-            f"noise-{number}": os.urandom(_LAYER_SIZE) for number in range(_LAYERS)
-        }
+        names = [f"noise-{number}" for number in range(_LAYERS)]
+        files = {name: os.urandom(_LAYER_SIZE) for name in names}
         docker.import_image(image, files)
         try:
             os.sync()

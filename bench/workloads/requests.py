@@ -47,7 +47,7 @@ def by_tag(tree: Tree) -> list[str]:
     return [f"/v2/{IMAGES}/manifests/{tag}" for tag in TAGS]
 
 
-def _by_digest(tree: Tree) -> list[str]:
+def _digests(tree: Tree) -> list[str]:
     return [f"/v2/{IMAGES}/manifests/{digest}" for digest in tree.images()[0]]
 
 
@@ -61,9 +61,7 @@ def _base(_: Tree) -> list[str]:
 
 _REQUESTS: Final = (
     _Request("manifest-tag", "manifests", "GET manifest by tag", "GET", by_tag),
-    _Request(
-        "manifest-digest", "manifests", "GET manifest by digest", "GET", _by_digest
-    ),
+    _Request("manifest-digest", "manifests", "GET manifest by digest", "GET", _digests),
     _Request("manifest-head", "manifests", "HEAD manifest by tag", "HEAD", by_tag),
     _Request("blob-head", "head", "HEAD blob", "HEAD", _blobs),
     _Request("base", "base", "GET /v2/", "GET", _base),
