@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
             run(bench, kinds, workloads, rounds, results)
         except KeyboardInterrupt:
             results.problems.append("the run was broken off")
-    _write(results, arguments)
+        _write(results, arguments)  # before the trees go, which takes its time
 
 
 def _kinds(arguments: argparse.Namespace) -> list[Kind]:

@@ -113,8 +113,10 @@ class Tree:
             *root.glob("_layers/*/*/link"),
             *root.glob("_manifests/revisions/*/*/link"),
         ]:
-            digest = Digest.parse(link.read_text(encoding="ascii"))
-            self._path(blob_data(digest)).unlink(missing_ok=True)
+            text = link.read_text(encoding="ascii")
+            if text:  # the Go registry writes it in place, and may not have done so
+                place = self._path(blob_data(Digest.parse(text)))
+                place.unlink(missing_ok=True)
         shutil.rmtree(root, ignore_errors=True)
 
     def _write_blob(self, content: bytes) -> Digest:

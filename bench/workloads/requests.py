@@ -74,8 +74,9 @@ def workloads() -> Iterator[Workload]:
         for connections in CONNECTIONS:
             yield _workload(request, connections, "plain")
     for request in _REQUESTS:
-        for connections in _WITH_PASSWORD:
-            yield _workload(request, connections, "auth")
+        yield _workload(request, _WITH_PASSWORD[0], "auth")
+    # The Go registry takes a minute for 128 passwords at once: one such row is enough.
+    yield _workload(_REQUESTS[0], _WITH_PASSWORD[1], "auth")
     for connections in _WITH_PASSWORD:
         yield _workload(_REQUESTS[0], connections, "tls")
 
