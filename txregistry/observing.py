@@ -111,6 +111,11 @@ class Observing:
         if self.metrics is not None:
             self.metrics.collectors.register(HealthGauges(failures))
 
+    def add_teller(self, tell: Callable[[], None]) -> None:
+        """Have watchers told of what they have not been, before metrics are shown."""
+        if self.metrics is not None:
+            self.metrics.settling(tell, first=True)
+
     def add_caches(self, caches: Mapping[str, Lookups]) -> None:
         """Show how often caches were asked, and what came of it.
 

@@ -125,6 +125,8 @@ def make_service(
         intake=intake,
     )
     observing.add_caches(_caches(admitted, site))
+    if site.fast is not None:
+        observing.add_teller(site.fast.tell)
     sessions = Sessions()
     observing.add_uploads(sessions, own_driver, reactor, site.running)
 

@@ -192,13 +192,17 @@ class Metrics:
         """
         self._gatherers.append(Gatherer(gather, self._clock))
 
-    def settling(self, settle: Callable[[], None]) -> None:
+    def settling(self, settle: Callable[[], None], *, first: bool = False) -> None:
         """Have something done a few times a second, and before the metrics are shown.
+
+        Args:
+            settle: Counts what was noted.
+            first: Whether it tells others who count then, so that it comes before them.
 
         What sees a request notes it down and counts later, many together: that costs
         half of what it does to go through all instruments amid each request.
         """
-        self._settling.append(settle)
+        self._settling.insert(0 if first else len(self._settling), settle)
 
     def tick(self, lag: float) -> None:
         """Note by how many seconds the reactor is late, and what there is to count."""

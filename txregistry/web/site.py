@@ -109,6 +109,8 @@ class RegistrySite(Site):
             A Deferred that fires when there is no connection left.
         """
         self.draining = True
+        if self.fast is not None:
+            self.fast.tell()
         drained = self._drained = Deferred()
         for channel in list(self._channels):
             channel.drain()

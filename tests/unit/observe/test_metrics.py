@@ -229,6 +229,16 @@ class RequestTests(MetricsCase):
             name = "registry_auth_requests_total"
             self.assertEqual(1.0, self.value(name, outcome=outcome))
 
+    def test_told_late(self) -> None:
+        """What is told of late is told of before the metrics are shown."""
+        watcher = RequestMetrics(self.metrics)
+        hit = Hit("an id", 0.0, 0.02, "192.0.2.7")
+        observing = Observing(metrics=self.metrics)
+        observing.add_teller(lambda: watcher.ended_alike(PULL, [hit]))
+        Observing().add_teller(lambda: self.fail("nobody is to be told"))
+        labels = {"handler": "manifest", "code": "200", "method": "get"}
+        self.assertEqual(1.0, self.value("registry_http_requests_total", **labels))
+
 
 class ContentTests(MetricsCase):
     """What was done to content."""

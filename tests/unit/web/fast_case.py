@@ -157,6 +157,8 @@ class Side:
             if not self.wire.transport.disconnecting:  # else nobody reads it
                 self.wire.send(piece)
             self.registry.clock.advance(0)
+        if self.registry.fast is not None:
+            self.registry.fast.tell()
         transport = self.wire.transport
         written = transport.value()
         transport.clear()

@@ -16,7 +16,7 @@ from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web import fastpath
-from txregistry.web.fastpath import FastPath, _pieces
+from txregistry.web.fastpath import TELL_WITHIN, FastPath, _pieces
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import EventWitness
@@ -278,14 +278,14 @@ class GateTests(SynchronousTestCase):
 class ToldTests(FastCase):
     """Those who watch requests."""
 
-    def test_next_turn(self) -> None:
-        """They are told in the reactor's next turn, of all together."""
+    def test_together(self) -> None:
+        """They are told a moment later, of all together."""
         self.get()
         self.watcher.take()
         for _ in range(3):
             self.get()
         self.assertEqual([], self.watcher.take())
-        self.registry.clock.advance(0)
+        self.registry.clock.advance(TELL_WITHIN)
         self.assertEqual(3, len(self.watcher.take()))
         self.assertEqual(3, self.watcher.at_once)
 
@@ -295,7 +295,7 @@ class ToldTests(FastCase):
         self.watcher.take()
         for agent in "ab":
             self.get(**{"User-Agent": agent})
-        self.registry.clock.advance(0)
+        self.registry.clock.advance(TELL_WITHIN)
         agents = [each.agent for each in self.watcher.ended_ones]
         self.assertEqual(["a", "b"], agents)
 
@@ -306,10 +306,18 @@ class ToldTests(FastCase):
         self.registry.push_image(NAME, "latest", b"another, and longer", annotations={})
         self.get()
         self.get()
-        self.registry.clock.advance(0)
+        self.registry.clock.advance(TELL_WITHIN)
         sizes = [each.sent for each in self.watcher.ended_ones if each.method == "GET"]
         self.assertEqual(2, len(set(sizes)))
         self.assertEqual(4, len(sizes))
+
+    def test_draining(self) -> None:
+        """When the registry stops, they are told at once."""
+        self.get()
+        self.watcher.take()
+        self.get()
+        self.wire.site.drain()
+        self.assertEqual(1, len(self.watcher.take()))
 
 
 class BoundTests(FastCase):
