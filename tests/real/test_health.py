@@ -64,13 +64,16 @@ class HealthCase(RealTestCase):
         with connected(self.debug_port) as wire:
             return wire.ask("GET", target)
 
-    def wait_for(self, status: int) -> dict[str, str]:
-        """Wait until /debug/health has a status; return what it says then."""
+    def wait_for(self, status: int, reason: str = "") -> dict[str, str]:
+        """Wait until /debug/health has a status, and says why; return what it says.
+
+        A check that ran when something was stopped may say something else at first.
+        """
         answers: list[Answer] = []
 
         def has_it() -> bool:
             answers.append(self.show("/debug/health"))
-            return answers[-1].status == status
+            return answers[-1].status == status and reason in answers[-1].body.decode()
 
         wait_until(has_it, 10)
         self.assertEqual("application/json", answers[-1].headers["content-type"])
@@ -79,7 +82,7 @@ class HealthCase(RealTestCase):
 
     def require_failing(self, name: str, reason: str) -> None:
         """Wait until a check fails, alone; see that it shows wherever it should."""
-        report = self.wait_for(503)
+        report = self.wait_for(503, reason)
         self.assertEqual([name], list(report))
         self.assertIn(reason, report[name])
         self.assertEqual(200, self.show("/livez").status)

@@ -288,7 +288,10 @@ class CollectorTests(TracingCase):
         self.assertIn("the last spans are lost", registry.log())
 
     def pull_quickly(self, registry: Registry) -> None:
-        """Pull the manifest often; the slowest answer comes soon."""
+        """Pull the manifest often; no answer waits for what a collector may take.
+
+        That would be ten seconds, the exporter's timeout.
+        """
         wire = Wire(registry.port)
         slowest = 0.0
         for _ in range(200):
@@ -296,7 +299,7 @@ class CollectorTests(TracingCase):
             wire.ask("GET", f"/v2/{NAME}/manifests/{TAG}", None, ACCEPT_ALL, 200)
             slowest = max(slowest, time.monotonic() - began)
         wire.close()
-        self.assertLess(slowest, 1)
+        self.assertLess(slowest, 5)
 
 
 class SwitchTests(RealTestCase):
