@@ -609,6 +609,9 @@ class IRequestWatcher(Interface):
             hits: What they have not; may be empty.
         """
 
+    def told() -> None:
+        """Do what ``ended_alike`` has put off; called soon after it."""
+
 
 class IRequestSpan(Interface):
     """A request, as a trace shows it."""

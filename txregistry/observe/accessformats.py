@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, TypeAlias
 
@@ -32,19 +32,10 @@ class AccessFormat(ABC):
 
     def __call__(self, exchange: Exchange) -> str:
         """Return a request's line."""
-        return self._line(exchange)(exchange)
-
-    def alike(self, exchange: Exchange, hits: Sequence[Hit]) -> str:
-        """Return the lines of requests that are alike.
-
-        Args:
-            exchange: What they have in common.
-            hits: What they have not.
-        """
-        return "".join(map(self._line(exchange), hits))
+        return self.line_of(exchange)(exchange)
 
     @abstractmethod
-    def _line(self, exchange: Exchange) -> Line:
+    def line_of(self, exchange: Exchange) -> Line:
         """Return what makes the lines of all requests that are like one.
 
         What it is given has all that a Hit has.
@@ -62,7 +53,8 @@ class CombinedFormat(AccessFormat):
         """Prepare."""
         self._stamp = Stamp(combined)
 
-    def _line(self, exchange: Exchange) -> Line:
+    def line_of(self, exchange: Exchange) -> Line:
+        """See AccessFormat."""
         stamp, user = self._stamp.of, word(exchange.user) if exchange.user else "-"
         rest = (
             f'"{quotable(exchange.method)} {quotable(exchange.uri)} '
@@ -87,7 +79,8 @@ class JSONAccessFormat(AccessFormat):
         shown = json.dumps(besides, separators=(",", ":"), default=str)
         self._more = f",{shown[1:-1]}" if besides else ""
 
-    def _line(self, exchange: Exchange) -> Line:
+    def line_of(self, exchange: Exchange) -> Line:
+        """See AccessFormat."""
         stamp, quote = self._stamp.of, encode_basestring_ascii
         user, repository = exchange.user, exchange.repository
         reference, referer = exchange.reference, exchange.referer
@@ -126,7 +119,8 @@ class TerminalAccessFormat(AccessFormat):
         self._stamp = Stamp(time_of_day)
         self._paint = Paint(coloured)
 
-    def _line(self, exchange: Exchange) -> Line:
+    def line_of(self, exchange: Exchange) -> Line:
+        """See AccessFormat."""
         paint, status, size = self._paint, exchange.status, _size(exchange)
         user = "" if exchange.user is None else f"{one_line(exchange.user)} "
         middle = (

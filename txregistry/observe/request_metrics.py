@@ -60,6 +60,9 @@ class RequestMetrics:
         if hits:
             self._kind(exchange).note_alike(exchange, hits)
 
+    def told(self) -> None:
+        """See IRequestWatcher."""
+
     def _kind(self, exchange: Exchange) -> _Kind:
         named = exchange.route, exchange.status, exchange.method
         kind = self._kinds.get(named)

@@ -237,6 +237,8 @@ class FastPath:
             hits, block.hits = block.hits, []
             for watcher in self._watchers:
                 watcher.ended_alike(block.exchange, hits)
+        for watcher in self._watchers if untold else ():
+            watcher.told()
 
     def _read(self, block: bytes) -> _Block | None:
         limits = self._limits

@@ -12,7 +12,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
-from txregistry.oci.uuids import random_uuid
+from txregistry.oci.uuids import RandomUUIDs
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
@@ -41,7 +41,7 @@ class RegistrySite(Site):
         limits: Limits,
         server_name: str,
         watchers: Sequence[IRequestWatcher] = (),
-        new_id: Callable[[], object] = random_uuid,
+        new_id: Callable[[], object] | None = None,
         tracer: ITracer | None = None,
         is_fast: bool = True,
         intake: Intake | None = None,
@@ -54,7 +54,7 @@ class RegistrySite(Site):
             limits: Bounds on clients.
             server_name: The ``Server`` header.
             watchers: Are told of requests.
-            new_id: Makes the id of a request that comes without one.
+            new_id: Makes the id of a request that comes without one; None: UUIDs.
             tracer: Traces requests; None: they are not traced.
             is_fast: Whether there is to be a fast path; with a tracer there is none,
                 because there each request is looked at.
@@ -66,12 +66,12 @@ class RegistrySite(Site):
         self._clock = reactor
         self._limits = limits
         self._watchers = watchers
-        self.new_id = new_id
+        self.new_id = new_id or RandomUUIDs()
         self._tracer = tracer
         self.intake = intake
         self.fast: FastPath | None = None
         if is_fast and tracer is None:
-            self.fast = FastPath(reactor, limits, watchers, new_id)
+            self.fast = FastPath(reactor, limits, watchers, self.new_id)
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
 

@@ -238,6 +238,7 @@ class LogTests(SynchronousTestCase):
                     log.ended(evolve(like, **hit._asdict()))
                 expected = stream.getvalue()
                 log.ended_alike(like, hits)
+                log.told()
                 self.assertEqual(2 * expected, stream.getvalue())
 
     def test_none_alike(self) -> None:
@@ -245,4 +246,5 @@ class LogTests(SynchronousTestCase):
         stream = StringIO()
         log = AccessLog(StreamOutput(stream, "a string"), CombinedFormat())
         log.ended_alike(exchange(), [])
+        log.told()
         self.assertEqual("", stream.getvalue())

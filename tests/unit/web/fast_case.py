@@ -65,6 +65,9 @@ class Watcher:
         for hit in hits:
             self.ended_ones.append(evolve(exchange, **hit._asdict()))
 
+    def told(self) -> None:
+        """See IRequestWatcher."""
+
     def take(self) -> list[str]:
         """Return what it was told of since, in no order, as text."""
         taken, self.ended_ones = self.ended_ones, []
