@@ -56,12 +56,14 @@ def action_of(changes: Sequence[Change]) -> str:
 
 def unwrapped(changes: Sequence[Change]) -> list[Change]:
     """Return changes as the driver inside knows them: with its own writers."""
-    return [
-        evolve(change, writer=change.writer.wrapped)
-        if isinstance(change, Publish) and isinstance(change.writer, WrappingWriter)
-        else change
-        for change in changes
-    ]
+    return [_unwrapped(change) for change in changes]
+
+
+def _unwrapped(change: Change) -> Change:
+    if not isinstance(change, Publish):
+        return change
+    wrapped = getattr(change.writer, "wrapped", None)
+    return change if wrapped is None else evolve(change, writer=wrapped)
 
 
 class WrappingWriter:
