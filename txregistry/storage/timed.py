@@ -13,6 +13,7 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from txregistry.interfaces import (
+    Change,
     FileStat,
     IFileWriter,
     InvalidPath,
@@ -20,7 +21,12 @@ from txregistry.interfaces import (
     IStorageDriver,
     PathNotFound,
 )
-from txregistry.storage.wrapping import WrappingWriter
+from txregistry.storage.wrapping import (
+    WrappingWriter,
+    action_of,
+    adopt_batches,
+    unwrapped,
+)
 from txregistry.streams import IThreadSink, Piece, Watch
 
 _T = TypeVar("_T")
@@ -40,7 +46,7 @@ _NO_RESULTS: Final = (Failure, Deferred)
 
 @implementer(IStorageDriver, IQuickLook)
 class TimedDriver:
-    """Does what another driver does."""
+    """Does what another driver does. It is an IBatchDriver if the other one is."""
 
     def __init__(self, driver: IStorageDriver, clock: IReactorTime, done: Done) -> None:
         """Take the other driver, time, and what is told."""
@@ -48,6 +54,7 @@ class TimedDriver:
         self._driver = driver
         self._quick: IQuickLook | None = IQuickLook(driver, None)
         self._timed = _Timing(clock, done)
+        self._batches = adopt_batches(self, driver)
 
     def get_content(self, path: str) -> Deferred[bytes]:
         """See IStorageDriver."""
@@ -97,6 +104,12 @@ class TimedDriver:
     def delete(self, path: str) -> Deferred[None]:
         """See IStorageDriver."""
         return self._timed("Delete", self._driver.delete, path)
+
+    def apply(self, changes: Sequence[Change]) -> Deferred[None]:
+        """See IBatchDriver. The time is that of them all."""
+        assert self._batches is not None
+        apply = self._batches.apply
+        return self._timed(action_of(changes), apply, unwrapped(changes))
 
     def redirect_url(
         self, path: str, method: str, lifetime: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -10,8 +10,19 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from txregistry.interfaces import FileStat, IFileWriter, IStorageDriver
-from txregistry.storage.wrapping import WrappingWriter
+from txregistry.interfaces import (
+    Change,
+    FileStat,
+    IFileWriter,
+    IStorageDriver,
+    Publish,
+)
+from txregistry.storage.wrapping import (
+    WrappingWriter,
+    action_of,
+    adopt_batches,
+    unwrapped,
+)
 
 _T = TypeVar("_T")
 
@@ -31,16 +42,20 @@ _APPEND: Final = f"{_PREFIX}append"
 _SOURCE: Final = f"{_PREFIX}source.path"
 _DESTINATION: Final = f"{_PREFIX}dest.path"
 
+# Ours: the paths that a batch changes.
+_PATHS: Final = "txregistry.storage.paths"
+
 
 @implementer(IStorageDriver)
 class TracedDriver:
-    """Does what another driver does."""
+    """Does what another driver does. It is an IBatchDriver if the other one is."""
 
     def __init__(self, driver: IStorageDriver, begin: Begin) -> None:
         """Take the other driver, and what begins a span."""
         self.name = driver.name
         self._driver = driver
         self._begin = begin
+        self._batches = adopt_batches(self, driver)
 
     def get_content(self, path: str) -> Deferred[bytes]:
         """See IStorageDriver."""
@@ -104,6 +119,13 @@ class TracedDriver:
         """See IStorageDriver."""
         return _ended(self._span("Delete", {_PATH: path}), self._driver.delete(path))
 
+    def apply(self, changes: Sequence[Change]) -> Deferred[None]:
+        """See IBatchDriver. One span shows them all."""
+        assert self._batches is not None
+        paths = " ".join(map(_path_of, changes))
+        end = self._span(action_of(changes), {_PATHS: paths})
+        return _ended(end, self._batches.apply(unwrapped(changes)))
+
     def redirect_url(
         self, path: str, method: str, lifetime: float
     ) -> Deferred[str | None]:
@@ -140,6 +162,10 @@ class _TracedWriter(WrappingWriter):
     def cancel(self) -> Deferred[None]:
         """See IFileWriter."""
         return _ended(self._begin("Cancel", {}), self._writer.cancel())
+
+
+def _path_of(change: Change) -> str:
+    return change.destination if isinstance(change, Publish) else change.path
 
 
 def _ended(end: End | None, running: Deferred[_T]) -> Deferred[_T]:

@@ -1,13 +1,69 @@
-"""Wrapping: what writers have in common that do what another one does."""
+"""Wrapping: what drivers and writers have in common that do what others do."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
+from attrs import evolve
 from twisted.internet.interfaces import IProducer
+from zope.interface import alsoProvides
 
-from txregistry.interfaces import IFileWriter
+from txregistry.interfaces import (
+    Change,
+    IBatchDriver,
+    IFileWriter,
+    IStorageDriver,
+    Note,
+    Publish,
+    Put,
+    Remove,
+)
 from txregistry.streams import IThreadSink
+
+_ACTIONS: Final[dict[type[Change], str]] = {
+    Put: "PutContent",
+    Note: "Note",
+    Publish: "Commit",
+    Remove: "Delete",
+}
+
+
+def adopt_batches(driver: IStorageDriver, inner: IStorageDriver) -> IBatchDriver | None:
+    """Let a driver be an IBatchDriver if the one inside is.
+
+    Args:
+        driver: Has a method ``apply``.
+        inner: What does the work.
+
+    Returns:
+        The one inside; None: it is none.
+    """
+    if not IBatchDriver.providedBy(inner):
+        return None
+    alsoProvides(driver, IBatchDriver)
+    return IBatchDriver(inner)
+
+
+def action_of(changes: Sequence[Change]) -> str:
+    """Name what several changes are; the Go registry, whose names these are, has none.
+
+    Those of one kind are called as one of them is, any others ``Batch``.
+    """
+    actions = {_ACTIONS[type(change)] for change in changes}
+    return actions.pop() if len(actions) == 1 else "Batch"
+
+
+def unwrapped(changes: Sequence[Change]) -> list[Change]:
+    """Return changes as the driver inside knows them: with its own writers."""
+    return [_unwrapped(change) for change in changes]
+
+
+def _unwrapped(change: Change) -> Change:
+    if not isinstance(change, Publish):
+        return change
+    wrapped = getattr(change.writer, "wrapped", None)
+    return change if wrapped is None else evolve(change, writer=wrapped)
 
 
 class WrappingWriter:
@@ -16,6 +72,11 @@ class WrappingWriter:
     def __init__(self, writer: IFileWriter) -> None:
         """Take the other writer."""
         self._writer = writer
+
+    @property
+    def wrapped(self) -> IFileWriter:
+        """The other writer."""
+        return self._writer
 
     @property
     def size(self) -> Any:

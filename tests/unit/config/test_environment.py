@@ -302,7 +302,7 @@ VALUES = st.sampled_from(
 class AnyEnvironmentTests(ConfigTestCase):
     """Whatever the environment is."""
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(
         st.dictionaries(
             st.lists(PARTS | st.text("AZ_09é", max_size=4), max_size=6).map("_".join),
@@ -322,7 +322,7 @@ class AnyEnvironmentTests(ConfigTestCase):
             for warning in found.warnings:
                 self.assertEqual(1, len(str(warning).splitlines()))
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"])))
     def test_same_as_file(self, secret: str) -> None:
         """A text in quotes arrives from a variable as it does from a file."""

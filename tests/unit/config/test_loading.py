@@ -183,7 +183,7 @@ class AnyTextTests(ConfigTestCase):
             found.effective()
             repr(found)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.text(max_size=200))
     @example('version: 0.1\nstorage: "\\ud800"\n')
     @example("version: 0.1\nstorage: &a {x: *a}\n")
@@ -192,13 +192,13 @@ class AnyTextTests(ConfigTestCase):
         self.check(text.encode("utf-8", "replace"))
         self.check(f"{GOOD}{text}".encode("utf-8", "replace"))
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(st.binary(max_size=100))
     def test_bytes(self, content: bytes) -> None:
         """Any bytes are settings or a ConfigError."""
         self.check(content)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(mutated())
     def test_mutated(self, text: str) -> None:
         """Any damage to a good configuration makes settings or a ConfigError."""

@@ -11,7 +11,7 @@ from txregistry.oci.digest import Digest
 from txregistry.oci.errors import JSON
 
 generated: Final = settings(
-    max_examples=60, derandomize=True, deadline=None, database=None
+    max_examples=30, derandomize=True, deadline=None, database=None
 )
 """The same input in each run, so that a failure is one for everybody."""
 

@@ -188,7 +188,7 @@ class ParseTests(SynchronousTestCase):
 class NaiveTests(SynchronousTestCase):
     """Against a matcher that is too simple to be wrong."""
 
-    @settings(generated, max_examples=500)
+    @settings(generated, max_examples=200)
     @given(patterns, names)
     @example("**/a*/**/b", "a/a/b/b")
     @example("**/a/**/b/**", "a/b/a/a")

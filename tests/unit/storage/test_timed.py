@@ -11,9 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IBodyProducer
 
 from txregistry.interfaces import (
+    Change,
+    IBatchDriver,
     InvalidPath,
     IStorageDriver,
+    Note,
     PathNotFound,
+    Publish,
+    Put,
+    Remove,
     StorageError,
 )
 from txregistry.storage.disk import Disk
@@ -35,6 +41,16 @@ class ContractTests(drivers.DriverContract):
         """Make an empty one."""
         clock = self.clock()
         return TimedDriver(MemoryDriver(clock), clock, forget)
+
+
+class BatchContractTests(drivers.DriverContract):
+    """Around one that makes changes together it keeps what IBatchDriver promises."""
+
+    def make_driver(self) -> IStorageDriver:
+        """Make an empty one."""
+        clock = self.clock()
+        driver = FilesystemDriver(Disk(f"{self.mktemp()}/root"), clock, execute)
+        return TimedDriver(driver, clock, forget)
 
 
 class TimedTests(SynchronousTestCase):
@@ -175,3 +191,48 @@ class TimedTests(SynchronousTestCase):
         self.successResultOf(driver.put_content("/a", b"1"))
         self.successResultOf(driver.get_content("/a"))
         self.assertEqual(("GetContent", 2.0, False), self.noted[-1])
+
+    def test_no_batches(self) -> None:
+        """It makes changes together only if the other driver does."""
+        self.assertFalse(IBatchDriver.providedBy(self.driver))
+
+
+class BatchTests(SynchronousTestCase):
+    """What it notes of changes that are made together."""
+
+    def setUp(self) -> None:
+        """Make the driver, and a list of what it notes."""
+        self.noted: list[tuple[str, float | None, bool]] = []
+        clock = Clock()
+        inner = FilesystemDriver(Disk(f"{self.mktemp()}/root"), clock, execute)
+        self.driver = TimedDriver(inner, clock, lambda *done: self.noted.append(done))
+
+    def test_together(self) -> None:
+        """They are one action, and a writer of its own is known to it."""
+        self.assertTrue(IBatchDriver.providedBy(self.driver))
+        self.successResultOf(
+            self.driver.apply([Note("/s/started", b""), Note("/s/data", b"1")])
+        )
+        opening = self.driver.open_writer("/s/data", append=True)
+        writer = self.successResultOf(opening)
+        self.successResultOf(
+            self.driver.apply(
+                [Publish(writer, "/data"), Put("/link", b"2"), Remove("/s")]
+            )
+        )
+        expected = [("Note", 0.0, False), ("Writer", 0.0, False), ("Batch", 0.0, False)]
+        self.assertEqual(expected, self.noted)
+        self.assertEqual(b"1", self.successResultOf(self.driver.get_content("/data")))
+
+    def test_alone(self) -> None:
+        """One is called by its own name."""
+        self.successResultOf(self.driver.apply([Put("/a", b"")]))
+        self.successResultOf(self.driver.apply([Remove("/a")]))
+        self.assertEqual(["PutContent", "Delete"], [each[0] for each in self.noted])
+
+    def test_fails(self) -> None:
+        """What fails is a failure, and is handed on."""
+        self.successResultOf(self.driver.apply([Put("/a", b"")]))
+        changes: list[Change] = [Put("/a/b", b""), Remove("/c")]
+        self.failureResultOf(self.driver.apply(changes), StorageError)
+        self.assertEqual(("Batch", 0.0, True), self.noted[-1])

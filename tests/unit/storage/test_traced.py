@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces import IFileWriter, IStorageDriver, PathNotFound
+from txregistry.interfaces import (
+    IBatchDriver,
+    IFileWriter,
+    IStorageDriver,
+    PathNotFound,
+    Publish,
+    Put,
+    StorageError,
+)
+from txregistry.storage.disk import Disk
+from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.traced import End, TracedDriver
 from txregistry.testing import drivers
@@ -46,6 +56,16 @@ class ContractTests(drivers.DriverContract):
     def make_driver(self) -> IStorageDriver:
         """Make an empty one."""
         return TracedDriver(MemoryDriver(self.clock()), Spans().begin)
+
+
+class BatchContractTests(drivers.DriverContract):
+    """Around one that makes changes together it keeps what IBatchDriver promises."""
+
+    def make_driver(self) -> IStorageDriver:
+        """Make an empty one."""
+        disk = Disk(f"{self.mktemp()}/root")
+        driver = FilesystemDriver(disk, self.clock(), execute)
+        return TracedDriver(driver, Spans().begin)
 
 
 class TracedTests(SynchronousTestCase):
@@ -142,6 +162,27 @@ class TracedTests(SynchronousTestCase):
         self.assertTrue(type(writer).__module__.endswith("storage.memory"))
         self.successResultOf(writer.close())
         self.assertEqual([], self.spans.ended)
+
+    def test_no_batches(self) -> None:
+        """It makes changes together only if the other driver does."""
+        self.assertFalse(IBatchDriver.providedBy(self.driver))
+
+    def test_batches(self) -> None:
+        """Changes that are made together are one span, with what they fail with."""
+        disk = Disk(f"{self.mktemp()}/root")
+        inner = FilesystemDriver(disk, Clock(), execute)
+        driver = TracedDriver(inner, self.spans.begin)
+        self.assertTrue(IBatchDriver.providedBy(driver))
+        writer = self.successResultOf(driver.open_writer("/a"))
+        self.successResultOf(driver.apply([Publish(writer, "/b"), Put("/c", b"")]))
+        name, attributes = self.spans.begun[-1]
+        self.assertEqual("filesystem:Batch", name)
+        self.assertEqual("/b /c", attributes["txregistry.storage.paths"])
+        self.assertEqual(("filesystem:Batch", None), self.spans.ended[-1])
+        self.failureResultOf(driver.apply([Put("/c/d", b"")]), StorageError)
+        name, error = self.spans.ended[-1]
+        self.assertEqual("filesystem:PutContent", name)
+        self.assertIsInstance(error, StorageError)
 
 
 class _Slow(MemoryDriver):

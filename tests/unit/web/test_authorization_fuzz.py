@@ -174,7 +174,7 @@ class AuthorizationFuzz(SynchronousTestCase):
     @given(
         st.integers(0, len(TOKEN) - 1), st.sampled_from("AQgw-_.=! é"), st.booleans()
     )
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     def test_changed_token(self, place: int, character: str, inserted: bool) -> None:
         """A token with one character changed, or one more, is refused."""
         rest = TOKEN[place if inserted else place + 1 :]

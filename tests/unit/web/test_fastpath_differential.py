@@ -64,7 +64,7 @@ class Targets:
 
 
 # How many scripts of 60 steps; give another number to look more closely.
-SCRIPTS: Final = int(os.environ.get("TXREGISTRY_TEST_SCRIPTS", "10"))
+SCRIPTS: Final = int(os.environ.get("TXREGISTRY_TEST_SCRIPTS", "6"))
 
 METHODS: Final = ["GET", "HEAD", "get", "OPTIONS", "DELETE", "PUT", "POST"]
 VERSIONS: Final = ["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "http/1.1"]
