@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from types import FrameType
@@ -50,8 +51,10 @@ def _run(arguments: argparse.Namespace) -> None:
     rounds, seconds = arguments.rounds, arguments.seconds
     if arguments.quick:
         rounds, seconds = 1, min(seconds, 1.0)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     _allow_many_files()
+    arguments.folder = arguments.folder.resolve()  # servers start elsewhere
     arguments.folder.mkdir(parents=True, exist_ok=True)
     results = Results()
     with ExitStack() as stack:
@@ -65,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
         stack.callback(fleet.close)
         bench = Bench(client, fleet, folder, seconds, stack)
         try:
-            run(bench, kinds, workloads, rounds, results)
+            run(bench, kinds, workloads, rounds, results, partial(_keep, arguments))
         except KeyboardInterrupt:
             results.problems.append("the run was broken off")
         _write(results, arguments)  # before the trees go, which takes its time
@@ -86,15 +89,24 @@ def _kinds(arguments: argparse.Namespace) -> list[Kind]:
 
 
 def _write(results: Results, arguments: argparse.Namespace) -> None:
-    print(as_text(results), end="")
-    if arguments.json is not None:
-        arguments.json.write_text(results.to_json(), encoding="utf-8")
+    print(as_text(results), end="", flush=True)
+    _keep(arguments, results)
     if arguments.docs is not None:
         arguments.docs.write_text(as_document(results), encoding="utf-8")
 
 
+def _keep(arguments: argparse.Namespace, results: Results) -> None:
+    """Write the JSON, so that what was measured so far outlives a run cut off."""
+    if arguments.json is not None:
+        part = arguments.json.with_name(arguments.json.name + ".part")
+        part.write_text(results.to_json(), encoding="utf-8")
+        part.replace(arguments.json)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Have SIGTERM end a run as Ctrl-C does, with all servers stopped."""
+    """End a run, once: ``timeout`` signals us and then our group, hence us again."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

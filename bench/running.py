@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from time import monotonic
 
@@ -62,6 +62,7 @@ def run(
     workloads: Sequence[Workload],
     rounds: int,
     results: Results,
+    keep: Callable[[Results], None],
 ) -> None:
     """Run workloads and add what they find.
 
@@ -73,6 +74,7 @@ def run(
         workloads: The workloads.
         rounds: How often.
         results: Where to add what is found.
+        keep: Called with the results after each workload.
     """
     began = monotonic()
     for number in range(rounds):
@@ -83,6 +85,7 @@ def run(
             turns = least if workload.alone else _turned(kinds, number + place)
             for kind in turns:
                 _run_one(bench, kind, workload, results)
+            keep(results)
             _say("\n")
 
 
