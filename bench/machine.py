@@ -32,7 +32,7 @@ def describe(folder: Path) -> dict[str, str]:
 
 
 def version_of(argv: Sequence[str]) -> str:
-    """Return the first line that a program prints when asked for its version."""
+    """Return what a program prints first when asked for its version, without paths."""
     try:
         ended = subprocess.run(
             [argv[0], "--version"],
@@ -45,7 +45,9 @@ def version_of(argv: Sequence[str]) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return Path(argv[0]).name
     lines = (ended.stdout + ended.stderr).splitlines()
-    return lines[0] if lines and ended.returncode == 0 else Path(argv[0]).name
+    if not lines or ended.returncode != 0:
+        return Path(argv[0]).name
+    return " ".join(word for word in lines[0].split() if not word.startswith("/"))
 
 
 def _processor() -> str:
