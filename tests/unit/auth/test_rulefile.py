@@ -78,7 +78,7 @@ class ParseTests(FileTestCase):
             self.assertTrue(
                 self.refused(text).startswith(f"r.yml:{line}: not valid YAML: "), text
             )
-        for content in (b"\0", b"\xff", b"[\n" * 1000):
+        for content in (b"\0", b"\xff", b"[" * 1500, b"[\n" * 1000):
             self.assertEqual("r.yml: not valid YAML", self.refused(content))
 
     def test_one_line(self) -> None:
