@@ -161,7 +161,7 @@ class PushTests(TracingCase):
         with_parts = {requests[each.parent_id].name for each in parts.values()}
         self.assertEqual(set(expected), with_parts)
         self.assertLess(
-            {"filesystem:Writer", "filesystem:Commit", "filesystem:PutContent"},
+            {"filesystem:Writer", "filesystem:Batch", "filesystem:PutContent"},
             {each.name for each in parts.values()},
         )
         self.assertEqual(3, len(posts))
