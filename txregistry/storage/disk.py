@@ -124,6 +124,9 @@ class Disk:
             # It may be gone again, which is another error than that of a file there.
             if not stat.S_ISDIR(os.stat(directory).st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
+        # Once more: who was not done yet with one that was there before may have taken
+        # it for durable meanwhile.
+        self._settled.made(directory)
         if not directory.startswith(f"{self.root}/"):
             self.sync_directory(os.path.dirname(directory))
 

@@ -76,7 +76,7 @@ class Rounds:
             folder.next = _Round()
         try:
             self._sync(directory)
-        except OSError as error:
+        except BaseException as error:  # nobody may take it for made
             round_.error = error
         finally:
             round_.done = True

@@ -90,12 +90,14 @@ class _Known:
         accesses: What whoever asks must be allowed; None: nothing.
         exchange: The request and what came of it.
         pieces: Its bytes, with room for the request's id and for the date between them.
+        size: How many bytes it counts among what is kept.
     """
 
     lasting: Lasting
     accesses: Sequence[Access] | None
     exchange: Exchange
     pieces: tuple[bytes, bytes, bytes]
+    size: int
 
 
 @define(eq=False)
@@ -104,13 +106,14 @@ class _Block:
 
     Attributes:
         asked: What it says.
-        known: The answer that it got the last time; None: none that is kept.
+        answered: What came of the request whose answer it got the last time; None: it
+            got none. Not that answer, which would be kept for as long as this is.
         exchange: A request with it, and what came of it; that of the answer.
         hits: Those that nobody has been told of.
     """
 
     asked: Asked
-    known: _Known | None = None
+    answered: Exchange | None = None
     exchange: Any = None
     hits: list[Hit] = field(factory=list)
 
@@ -227,8 +230,11 @@ class FastPath:
             len(self._known) >= MOST_ANSWERS or self._bytes > MOST_BYTES
         ):
             self._forget(next(iter(self._known)))
-        self._known[asked.key] = _Known(lasting, accesses, exchange, pieces)
-        self._bytes += len(pieces[2])
+        # The body is in the pieces, if it is sent at all.
+        lasting = evolve(lasting, content=b"")
+        size = sum(map(len, (*asked.key, *pieces)))
+        self._known[asked.key] = _Known(lasting, accesses, exchange, pieces, size)
+        self._bytes += size
 
     def tell(self) -> None:
         """Tell those who watch of what has been answered since."""
@@ -272,9 +278,9 @@ class FastPath:
         activity = known.lasting.activity
         if activity is not None and not witness.saw(activity):
             return False
-        if block.known is not known or block.exchange.user != user:
+        if block.answered is not known.exchange or block.exchange.user != user:
             self.tell()  # of those before, as they were
-            block.known = known
+            block.answered = known.exchange
             block.exchange = evolve(
                 known.exchange,
                 user=user,
@@ -302,7 +308,7 @@ class FastPath:
     def _forget(self, key: tuple[bytes, ...]) -> None:
         known = self._known.pop(key, None)
         if known is not None:
-            self._bytes -= len(known.pieces[2])
+            self._bytes -= known.size
 
 
 UNREAD: Final = Asked(())

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -145,6 +146,13 @@ class DirectMixin:
             self._behind += data
         elif not self._send_now(data):
             super().write(data)  # type: ignore[misc]
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """See ITransport."""
+        if self._range is not None:
+            self._behind += b"".join(iovec)
+        else:
+            super().writeSequence(iovec)  # type: ignore[misc]
 
     def doWrite(self) -> Any:
         """See IWriteDescriptor."""

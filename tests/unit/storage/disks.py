@@ -93,6 +93,15 @@ class FlickeringDisk(Disk):
         super().mkdir(place)
 
 
+class HastyDisk(WatchedDisk):
+    """A disk where somebody settles a folder that is about to be made anew."""
+
+    def mkdir(self, place: str) -> None:
+        """Settle the folder, like one who worked in an earlier one; make it."""
+        self.settle([place])
+        super().mkdir(place)
+
+
 class MeddledDisk(Disk):
     """A disk where somebody does something before the first part of a tree goes."""
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.unit.storage.disks import (
     FlickeringDisk,
     FullDisk,
+    HastyDisk,
     MeddledDisk,
     SharedDisk,
     WatchedDisk,
@@ -95,6 +96,13 @@ class DurabilityTests(DiskCase):
             ["sync names /a/b", "sync names /a", "sync names /"],
             self.put("/a/b/file")[2:],
         )
+
+    def test_folder_settled_before_it_is_made(self) -> None:
+        """A sync that was made before a folder says nothing of the folder's name."""
+        self.disk = HastyDisk(self.root)
+        steps = self.put("/a/file")
+        written = steps.index("sync names /a")
+        self.assertEqual(["sync names /"], steps[written + 1 :])
 
     def test_move(self) -> None:
         """A moved file is durable at its new place before it is gone from the old."""

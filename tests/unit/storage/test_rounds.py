@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.storage.rounds import Rounds
+from txregistry.storage.rounds import Rounds, _Folder
 
 LONG = 60.0  # seconds that no test needs
 
@@ -93,6 +93,19 @@ class RoundsTests(SynchronousTestCase):
         self.assertEqual(2, len(self.failures))
         self.rounds.sync("/bad")
         self.assertEqual(3, len(self.synced))
+
+    def test_other_failure(self) -> None:
+        """Also if it fails as no sync should, nobody takes it for made."""
+        self.go_on.set()
+        rounds = Rounds(self.run_out)
+        waiting = rounds._folders.setdefault("/a", _Folder(users=1)).next
+        self.assertRaises(MemoryError, rounds.sync, "/a")
+        self.assertTrue(waiting.done)
+        self.assertIsInstance(waiting.error, MemoryError)
+
+    def run_out(self, directory: str) -> None:
+        """Fail for lack of memory."""
+        raise MemoryError
 
     def test_nothing_is_kept(self) -> None:
         """When nobody asks any more, nothing is remembered."""

@@ -5,24 +5,48 @@ That its answers are right is what ``test_fastpath_differential`` is about.
 
 from __future__ import annotations
 
+import gc
+import sys
 from unittest.mock import patch
+from weakref import ref
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.web.case import head
 from tests.unit.web.fast_case import ALICE, NAME, Guarded, Side, Watcher
 from tests.unit.web.witness_case import NOW, SOURCE, Sink
+from txregistry.interfaces import Exchange
 from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web import fastpath
-from txregistry.web.fastpath import TELL_WITHIN, FastPath, _pieces
+from txregistry.web.fastpath import TELL_WITHIN, FastPath, Lasting, _pieces
+from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import EventWitness
 
 MANIFEST = f"/v2/{NAME}/manifests/latest"
 ACCEPT = {"Accept": OCI_MANIFEST}
+HEAD = [(b"X-Request-Id", b"1"), (b"Date", b"today")]
+EXCHANGE = Exchange(
+    id="1",
+    began=0.0,
+    seconds=0.0,
+    address="192.0.2.1",
+    user=None,
+    method="GET",
+    uri="/",
+    protocol="HTTP/1.1",
+    referer=None,
+    agent=None,
+    route="",
+    repository=None,
+    reference=None,
+    status=200,
+    received=0,
+    sent=0,
+)
 
 
 class FastCase(SynchronousTestCase):
@@ -337,7 +361,7 @@ class BoundTests(FastCase):
         with patch.object(fastpath, "MOST_BYTES", 1000):
             for query in "abcd":
                 self.get(f"{MANIFEST}?{query}")
-        kept = sum(len(each.pieces[2]) for each in self.fast._known.values())
+        kept = sum(each.size for each in self.fast._known.values())
         self.assertEqual(kept, self.fast._bytes)
         self.assertLess(len(self.fast._known), 4)
 
@@ -350,6 +374,31 @@ class BoundTests(FastCase):
         self.hits()
         self.get(**{"User-Agent": "a"})
         self.assertEqual(1, self.hits())
+
+    def test_only_what_counts(self) -> None:
+        """Nothing holds a body but the answer that it is sent with, and is counted."""
+        content = bytes(self.get().body)
+        for method in (b"GET", b"HEAD"):
+            asked, own = Asked((method, b"/", b"accepted")), bytes(bytearray(content))
+            before = sys.getrefcount(own)
+            self.fast.learn(asked, Lasting(lambda: True, own), (), EXCHANGE, HEAD)
+            self.assertEqual(before, sys.getrefcount(own))
+        sizes = [each.size for each in self.fast._known.values()]
+        self.assertEqual(sum(sizes), self.fast._bytes)
+        longer = len(b"HEAD") - len(b"GET")
+        self.assertEqual(len(content), sizes[-2] - sizes[-1] + longer)
+
+    def test_forgotten(self) -> None:
+        """An answer that is forgotten is not held by the request that it was for."""
+        self.get()
+        self.get()
+        self.assertEqual(1, self.hits())
+        (known,) = self.fast._known.values()
+        gone = ref(known)
+        self.fast._forget(next(iter(self.fast._known)))
+        del known
+        gc.collect()
+        self.assertIsNone(gone())
 
     def test_large(self) -> None:
         """A large manifest is not kept."""

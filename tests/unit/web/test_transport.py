@@ -205,6 +205,14 @@ class FileTests(TransportCase):
         self.transport.write(b"end")
         self.assertEqual(content + b"the end", self.run_all())
 
+    def test_sequence_follows(self) -> None:
+        """So does what is written in pieces."""
+        content = os.urandom(3 * MIB)
+        self.transport.send_file(self.file(content), 0, len(content))
+        self.reactor.turn(self.transport)
+        self.transport.writeSequence([b"the ", b"end"])
+        self.assertEqual(content + b"the end", self.run_all())
+
     def test_next_from_callback(self) -> None:
         """When a file is sent, another one can be, there and then."""
         first, second = self.file(b"first"), self.file(b"second")
