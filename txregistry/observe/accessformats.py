@@ -63,15 +63,8 @@ class CombinedFormat(AccessFormat):
             f'"{quotable(exchange.agent or "-")}"\n'
         )
 
-        made, second, address = "", -1, ""
-
         def line(hit: Hit) -> str:
-            # The same for a client that asks again within the second, as many do.
-            nonlocal made, second, address
-            if int(hit.began) != second or hit.address != address:
-                second, address = int(hit.began), hit.address
-                made = f"{address} - {user} [{stamp(hit.began)}] {rest}"
-            return made
+            return f"{hit.address} - {user} [{stamp(hit.began)}] {rest}"
 
         return line
 
