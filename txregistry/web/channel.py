@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
+from cryptography import x509
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -139,10 +140,15 @@ class RegistryChannel(HTTPChannel):
             and self._deadline is None
             and self.persistent
             and not self.transport.disconnecting
-            and self._client_certificate() is None
+            and self.client_certificate() is None
         )
 
-    def _client_certificate(self) -> object:
+    def client_certificate(self) -> x509.Certificate | None:
+        """Return the client's certificate; None: it showed none that holds.
+
+        One that TLS took unseen, as ``request-client-cert`` and
+        ``require-any-client-cert`` have it, is not returned.
+        """
         certificate_of = getattr(self.transport, "client_certificate", None)
         return None if certificate_of is None else certificate_of()
 

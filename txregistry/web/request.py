@@ -183,13 +183,9 @@ class RegistryRequest(Request):
         return address if hasattr(address, "host") else LocalAddress()
 
     def client_certificate(self) -> x509.Certificate | None:
-        """Return the client's certificate; None: it showed none that holds.
-
-        One that TLS took unseen, as ``request-client-cert`` and
-        ``require-any-client-cert`` have it, is not returned.
-        """
-        certificate_of = getattr(self.transport, "client_certificate", None)
-        return None if certificate_of is None else certificate_of()
+        """Return the client's certificate; see RegistryChannel."""
+        certificate: x509.Certificate | None = self.channel.client_certificate()
+        return certificate
 
     def parameter(self, name: str) -> str | None:
         """Return a query parameter's first value; None: it is not there.
