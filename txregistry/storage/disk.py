@@ -25,8 +25,9 @@ from txregistry.streams import Piece
 _TOGETHER: Final = 1000  # names of a folder that are looked at together
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
 
-# No file system keeps times less exactly than this, in seconds.
-_GRAIN: Final = 2.0
+# No file system keeps times less exactly than this, in seconds. What has changed just
+# now may change again within it, and look the same.
+GRAIN: Final = 2.0
 
 _SPACE: Final = 8  # bytes of white space, or of what makes it another content
 
@@ -321,7 +322,7 @@ class SameContent:
         except OSError:
             return False
         # A file that was changed just now may change again and look the same.
-        if abs(time.time() - status.st_ctime) > _GRAIN:
+        if abs(time.time() - status.st_ctime) > GRAIN:
             self._look = look
         return True
 

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
+from txregistry.storage.disk import GRAIN
 from txregistry.storage.searching import Search
 
 MOST: Final = 100_000  # names that are kept, of all folders; some 10 MB
@@ -22,10 +23,6 @@ LONGEST: Final = 300.0  # seconds for which anything is believed at the most
 FEW: Final = 64  # so many files are looked for without a thread
 MANY: Final = 1000  # what a search has found is kept if it has seen so many folders
 _SEARCHES: Final = 2  # of those, so many are kept
-
-# A folder that has changed just now may change again, and look the same: the clock of
-# a file system has ticks, of up to two seconds.
-_TICK: Final = 2.0
 
 List: TypeAlias = Callable[[str], list[str]]
 """Lists what is directly in a folder, sorted; fails with OSError."""
@@ -216,7 +213,7 @@ class Listings:
         now = self._clock()
         mark = _mark(place)
         _, modified, changed = mark
-        steady = max(modified, changed) / 1e9 < now - _TICK
+        steady = max(modified, changed) / 1e9 < now - GRAIN
         until = now + LONGEST if steady else 0.0
         folder = _Folder(mark, until, self._list(place))
         before = self._folders.get(place)
