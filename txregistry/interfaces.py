@@ -343,8 +343,33 @@ class Remove:
     path: str
 
 
-Change: TypeAlias = Put | Note | Publish | Remove
+@frozen
+class Begin:
+    """An empty file is to be there, unless there is a file already. It may be lost.
+
+    Attributes:
+        path: The file.
+    """
+
+    path: str
+
+
+Change: TypeAlias = Put | Note | Publish | Remove | Begin
 """Something to be done to a store."""
+
+
+@frozen
+class Together:
+    """Changes of which a crash of the machine may leave any, and not the others.
+
+    A process that dies leaves the first ones, as ever. Where a disk has to be waited
+    for, this is done once for all of them.
+
+    Attributes:
+        changes: The changes.
+    """
+
+    changes: Sequence[Change]
 
 
 class IBatchDriver(IStorageDriver):
@@ -353,12 +378,13 @@ class IBatchDriver(IStorageDriver):
     To any other driver they are made one by one, see ``txregistry.registry.changes``.
     """
 
-    def apply(changes: Sequence[Change]) -> Deferred[None]:
+    def apply(changes: Sequence[Change | Together]) -> Deferred[None]:
         """Make changes as if one after another.
 
-        A crash, of the machine too, leaves the first ones and none of the others. If
-        one fails, so does this, and none of those behind it is made: as the change
-        alone would, so a ``Publish`` with ``PathNotFound`` if its file was removed.
+        A crash, of the machine too, leaves the first ones and none of the others, but
+        for those that are ``Together``. If one fails, so does this, and none of those
+        behind it is made: as the change alone would, so a ``Publish`` with
+        ``PathNotFound`` if its file was removed.
         """
 
 

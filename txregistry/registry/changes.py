@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from txregistry.interfaces import (
+    Begin,
     Change,
     IBatchDriver,
     IStorageDriver,
@@ -13,10 +14,11 @@ from txregistry.interfaces import (
     PathNotFound,
     Publish,
     Put,
+    Together,
 )
 
 
-async def apply(driver: IStorageDriver, changes: Sequence[Change]) -> None:
+async def apply(driver: IStorageDriver, changes: Sequence[Change | Together]) -> None:
     """Make changes, in their order; see IBatchDriver.
 
     Args:
@@ -27,7 +29,8 @@ async def apply(driver: IStorageDriver, changes: Sequence[Change]) -> None:
         await IBatchDriver(driver).apply(changes)
         return
     for change in changes:
-        await _make(driver, change)
+        for each in change.changes if isinstance(change, Together) else (change,):
+            await _make(driver, each)
 
 
 async def _make(driver: IStorageDriver, change: Change) -> None:
@@ -37,6 +40,8 @@ async def _make(driver: IStorageDriver, change: Change) -> None:
         await _note(driver, change)
     elif isinstance(change, Publish):
         await change.writer.commit(change.destination)
+    elif isinstance(change, Begin):
+        await _begin(driver, change.path)
     else:
         with suppress(PathNotFound):
             await driver.delete(change.path)
@@ -49,3 +54,10 @@ async def _note(driver: IStorageDriver, note: Note) -> None:
         writer.write(note.content)
     finally:
         await writer.close()
+
+
+async def _begin(driver: IStorageDriver, path: str) -> None:
+    try:
+        await driver.stat(path)
+    except PathNotFound:
+        await _note(driver, Note(path, b""))

@@ -1,23 +1,27 @@
 """Batches: several changes on a disk, which wait for it together.
 
 First all is written beside its place and synced, and the folders with it; then each
-thing takes its place, durably, before the next one does. So the order is that of the
-changes, and most of the waiting is done once.
+thing takes its place, durably, before the next one does, or several at once if they are
+to be. So the order is that of the changes, and most of the waiting is done once.
 
-Everything here blocks, and fails with OSError, but for ``Batch.run``.
+Steps are brief, and fail with OSError; what waits for the disk is left to ``Syncs``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
-from txregistry.interfaces import Change, Note, Publish, Put
+from txregistry.interfaces import Change, Note, Publish, Put, Remove, Together
+from txregistry.storage.brief import Brief
 from txregistry.storage.disk import Disk, persistently, write_all
 from txregistry.storage.drafts import Draft
+from txregistry.storage.syncs import Syncs
+from txregistry.threads import InThread, to_the_end
 
 
 class Step(Protocol):
@@ -25,8 +29,9 @@ class Step(Protocol):
 
     Attributes:
         path: What it is about, as drivers know it.
-        folder: The folder that something is to be in; None: it needs none.
+        folder: The folder that something is to be in durably; None: it needs none.
         writes: Whether something is to be there afterwards.
+        descriptors: The open files that are to be durable before it takes effect.
     """
 
     @property
@@ -41,11 +46,22 @@ class Step(Protocol):
     def writes(self) -> bool:
         """See the class."""
 
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """See the class."""
+
     def prepare(self) -> None:
-        """Make what is needed, and make contents durable. Nobody sees that yet."""
+        """Make what is needed. Nobody sees that yet."""
 
     def take_effect(self) -> None:
-        """Make the change durably."""
+        """Make the change; it is durable when the folder's names are.
+
+        Raises:
+            FileNotFoundError: Somebody has removed the folder meanwhile, or the file.
+        """
+
+    def take_effect_anew(self) -> None:
+        """Make the change durably, after all that. This may be long."""
 
     def end(self) -> None:
         """Give up what is held, and remove what has had no effect."""
@@ -57,49 +73,91 @@ class Batch:
     def __init__(
         self,
         disk: Disk,
-        steps: Sequence[Step],
+        groups: Sequence[Sequence[Step]],
         translated: Callable[[str, bool], AbstractContextManager[None]],
+        syncs: Syncs,
+        brief: Brief,
+        in_thread: InThread,
     ) -> None:
         """Prepare.
 
         Args:
             disk: What they are made on.
-            steps: The changes.
+            groups: The changes; those of a group together.
             translated: Turns OSErrors about a path, where something is to be written
                 or not, into others.
+            syncs: Makes files and folders durable.
+            brief: Does what is short.
+            in_thread: Does what is long.
         """
         self._disk = disk
-        self._steps = steps
+        self._groups = groups
         self._translated = translated
+        self._syncs = syncs
+        self._brief = brief
+        self._in_thread = in_thread
 
-    def run(self) -> None:
-        """Make the changes.
+    async def run(self) -> None:
+        """Make the changes. Must not be cancelled.
 
         Raises:
             Exception: What an OSError was turned into.
         """
+        steps = list(chain.from_iterable(self._groups))
         try:
-            for step in self._steps:
-                with self._translated(step.path, step.writes):
-                    step.prepare()
-            self._settle()
-            for step in self._steps:
-                with self._translated(step.path, step.writes):
-                    step.take_effect()
+            await self._brief.do(partial(self._prepare, steps))
+            await self._sync(steps, names=False)
+            for group in self._groups:
+                late = await self._brief.do(partial(self._take_effect, group))
+                for step in late:
+                    await to_the_end(self._in_thread(partial(self._anew, step)))
+                await self._sync(group, names=True)
         finally:
-            for step in self._steps:
-                step.end()
+            await self._brief.do(partial(_end, steps))
 
-    def _settle(self) -> None:
-        folders = [step.folder for step in self._steps if step.folder is not None]
-        if folders:
-            with self._translated(self._steps[0].path, True):
-                self._disk.settle(folders)
+    def _prepare(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            with self._translated(step.path, step.writes):
+                step.prepare()
+
+    def _take_effect(self, group: Sequence[Step]) -> list[Step]:
+        """Make the changes of a group; return those that could not be made so."""
+        late = []
+        for step in group:
+            with self._translated(step.path, step.writes):
+                try:
+                    step.take_effect()
+                except FileNotFoundError:
+                    late.append(step)
+        return late
+
+    def _anew(self, step: Step) -> None:
+        with self._translated(step.path, step.writes):
+            step.take_effect_anew()
+
+    async def _sync(self, steps: Sequence[Step], *, names: bool) -> None:
+        """Make files durable, or the names in their folders; and the folders' own."""
+        folders = list(dict.fromkeys(_folders_of(steps)))
+        files = [] if names else [each for step in steps for each in step.descriptors]
+        if not files and not folders:
+            return
+        with (
+            self._translated(steps[0].path, True),
+            self._disk.settling(folders) as parents,
+        ):
+            synced = dict.fromkeys((*folders, *parents)) if names else parents
+            if files or synced:
+                await to_the_end(self._syncs(files, list(synced)))
 
 
 def path_of(change: Change) -> str:
     """Return the path that something is to be at, or not to be, after a change."""
     return change.destination if isinstance(change, Publish) else change.path
+
+
+def groups_of(changes: Sequence[Change | Together]) -> list[Sequence[Change]]:
+    """Return which changes are made together, in the order in which that is done."""
+    return [each.changes if isinstance(each, Together) else (each,) for each in changes]
 
 
 def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:
@@ -115,13 +173,16 @@ def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:
     """
     if isinstance(change, Put):
         return PutStep(disk, change.path, change.content)
-    if isinstance(change, Note):
-        return NoteStep(disk, change.path, change.content)
     if isinstance(change, Publish):
         writer: Any = change.writer  # this driver's: it has a draft
         path, draft = writers.enter_context(writer.ending())
         return PublishStep(disk, path, draft, disk.place(change.destination))
-    return RemoveStep(disk, change.path)
+    place = disk.place(change.path)
+    if isinstance(change, Note):
+        return LightStep(change.path, True, partial(disk.note, place, change.content))
+    if isinstance(change, Remove):
+        return LightStep(change.path, False, partial(disk.drop, place))
+    return LightStep(change.path, True, partial(disk.begin, place))
 
 
 class PutStep:
@@ -132,34 +193,34 @@ class PutStep:
     def __init__(self, disk: Disk, path: str, content: bytes) -> None:
         """Take the disk, the driver's path, and the content."""
         self.path = path
-        self.folder = os.path.dirname(disk.place(path))
+        self.descriptors: Sequence[int] = ()
         self._disk = disk
         self._place = disk.place(path)
+        self.folder = os.path.dirname(self._place)
         self._content = content
         self._temporary: str | None = None
 
     def prepare(self) -> None:
         """See Step."""
         descriptor = persistently(self._create)
-        try:
-            write_all(descriptor, self._content)
-            self._disk.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
+        self.descriptors = (descriptor,)
+        write_all(descriptor, self._content)
 
     def take_effect(self) -> None:
         """See Step."""
         assert self._temporary is not None
-        try:
-            self._disk.rename(self._temporary, self._place)
-            self._disk.sync(self.folder)
-        except FileNotFoundError:
-            # Somebody has removed the folder meanwhile.
-            self._disk.put(self._place, self._content)
+        self._disk.rename(self._temporary, self._place)
         self._temporary = None
+
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self._disk.put(self._place, self._content)
 
     def end(self) -> None:
         """See Step."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = ()
         if self._temporary is not None:
             with suppress(FileNotFoundError):
                 os.unlink(self._temporary)
@@ -186,58 +247,58 @@ class PublishStep:
         self._draft = draft
         self._place = place
 
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """See Step."""
+        return (self._draft.descriptor,)
+
     def prepare(self) -> None:
         """See Step."""
         self._disk.make_directory(self.folder)
-        self._draft.sync()
 
     def take_effect(self) -> None:
         """See Step."""
         self._draft.arrive(self._place)
 
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self._draft.arrive(self._place, durably=True)
+
     def end(self) -> None:
         """See Step. What was not published stays with its writer."""
 
 
-class NoteStep:
-    """A file is written that only helps. See Step."""
+class LightStep:
+    """Something is done that may be lost with a crash. See Step."""
 
-    writes = True
     folder = None
+    descriptors = ()
 
-    def __init__(self, disk: Disk, path: str, content: bytes) -> None:
-        """Take the disk, the driver's path, and the content."""
+    def __init__(self, path: str, writes: bool, work: Callable[[], None]) -> None:
+        """Take the driver's path, whether something is there then, and the work."""
         self.path = path
-        self._note = partial(disk.note, disk.place(path), content)
+        self.writes = writes
+        self._work = work
 
     def prepare(self) -> None:
         """See Step."""
 
     def take_effect(self) -> None:
         """See Step."""
-        self._note()
+        self._work()
+
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self._work()
 
     def end(self) -> None:
         """See Step."""
 
 
-class RemoveStep:
-    """Something is removed, and may come back with a crash. See Step."""
+def _folders_of(steps: Sequence[Step]) -> Iterator[str]:
+    return (step.folder for step in steps if step.folder is not None)
 
-    writes = False
-    folder = None
 
-    def __init__(self, disk: Disk, path: str) -> None:
-        """Take the disk and the driver's path."""
-        self.path = path
-        self._drop = partial(disk.drop, disk.place(path))
-
-    def prepare(self) -> None:
-        """See Step."""
-
-    def take_effect(self) -> None:
-        """See Step."""
-        self._drop()
-
-    def end(self) -> None:
-        """See Step."""
+def _end(steps: Sequence[Step]) -> None:
+    for step in steps:
+        step.end()

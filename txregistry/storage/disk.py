@@ -12,7 +12,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
 from typing import Final, TypeVar
@@ -43,7 +43,7 @@ _GO_LEFTOVER: Final = re.compile(
 _CHANGED: Final = (errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 
 # What a file system answers that cannot sync a directory.
-_NO_SUCH_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+CANNOT_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 _T = TypeVar("_T")
 
@@ -59,7 +59,7 @@ class Disk:
         """Take the folder's absolute path. It is made when something is put there."""
         self.root = root
         self._rounds = Rounds(_sync_directory)
-        self._settled = Settled(root, self.sync_directory)
+        self._settled = Settled(root)
 
     def place(self, path: str) -> str:
         """Return where a driver's path lies."""
@@ -73,19 +73,6 @@ class Disk:
         """Move a file that is durable already, over what is there."""
         persistently(partial(self._move, source, destination))
 
-    def arrive(self, source: str, destination: str) -> None:
-        """Move a file that is durable into a folder that is.
-
-        A rename is in the file system's journal whole or not at all, so the folder that
-        it leaves need not be synced.
-        """
-        try:
-            self.rename(source, destination)
-            self.sync(os.path.dirname(destination))
-        except FileNotFoundError:
-            # Somebody has removed the folder meanwhile, or the file.
-            self.move(source, destination)
-
     def remove(self, place: str) -> None:
         """Remove a file, or a directory and all below it."""
         os.lstat(place)
@@ -95,6 +82,10 @@ class Disk:
     def note(self, place: str, content: bytes) -> None:
         """Write a file in its place. Neither atomic nor durable."""
         persistently(partial(self._note, place, content))
+
+    def begin(self, place: str) -> None:
+        """Have an empty file at a place, unless there is one. Not durable."""
+        persistently(partial(self._note, place, b"", os.O_CREAT))
 
     def drop(self, place: str) -> None:
         """Remove a file, or a directory and all below it, if it is there.
@@ -140,9 +131,17 @@ class Disk:
         self.sync_directory(directory)
         self.settle([directory])
 
+    def settling(
+        self, directories: Iterable[str]
+    ) -> AbstractContextManager[Sequence[str]]:
+        """Let somebody make folders durable; see ``Settled.settling``."""
+        return self._settled.settling(directories)
+
     def settle(self, directories: Iterable[str]) -> None:
         """Make folders' own names durable, and those of all above them."""
-        self._settled.settle(directories)
+        with self.settling(directories) as parents:
+            for parent in parents:
+                self.sync_directory(parent)
 
     def sync_directory(self, directory: str) -> None:
         """Make the names in a folder durable; a folder that is gone has none."""
@@ -192,9 +191,11 @@ class Disk:
                 self.rename(place, aside)
                 self._remove(aside, attempts - 1)
 
-    def _note(self, place: str, content: bytes) -> None:
+    def _note(
+        self, place: str, content: bytes, flags: int = os.O_CREAT | os.O_TRUNC
+    ) -> None:
         # Non-blocking, because a named pipe would wait for its reader otherwise.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK
+        flags |= os.O_WRONLY | os.O_NONBLOCK
         try:
             descriptor = os.open(place, flags, 0o666)
         except FileNotFoundError:
@@ -375,7 +376,7 @@ def _sync_directory(directory: str) -> None:
     except FileNotFoundError:
         return
     try:
-        with without(_NO_SUCH_SYNC):
+        with without(CANNOT_SYNC):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -116,18 +116,32 @@ class Draft:
             self._settle_elsewhere(destination)
         self.close()
 
-    def arrive(self, destination: str) -> None:
-        """Take another place, whose folder is durable, as the file is.
+    def arrive(self, destination: str, *, durably: bool = False) -> None:
+        """Take another place, as a file that is durable.
 
-        When it fails, the file stays open.
+        A rename is in the file system's journal whole or not at all, so the folder that
+        it leaves need not be synced. When it fails, the file stays open.
+
+        Args:
+            destination: The other place.
+            durably: Make its folder, and have it there durably. False: the folder is
+                there, and whoever calls this syncs it.
 
         Raises:
-            FileNotFoundError: Somebody else has removed it.
+            FileNotFoundError: Somebody else has removed the file, or the folder.
         """
         self._require_in_place()
-        self._disk.arrive(self._written_at, destination)
+        if durably:
+            self._disk.move(self._written_at, destination)
+        else:
+            self._disk.rename(self._written_at, destination)
         self._place = self._written_at = destination
         self.close()
+
+    @property
+    def descriptor(self) -> int:
+        """The file's descriptor."""
+        return self._descriptors[0]
 
     @property
     def closed(self) -> bool:

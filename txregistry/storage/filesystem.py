@@ -5,9 +5,10 @@ has a name with a ``~``, which no path has, and is not listed; after a crash suc
 can be removed by hand. Symbolic links are followed.
 
 What takes microseconds runs in the reactor thread, because a thread would cost more:
-looking at a file, reading a small one, opening, listing a small folder, writing what
-need not be durable. On a cold or busy disk that can be a few milliseconds. What
-waits for the disk (fsync) or may be long (a large directory) runs in another thread.
+looking at a file, reading a small one, opening, listing a small folder, writing a small
+file, making a folder, renaming. On a cold or busy disk that can be a few milliseconds;
+then threads do what writes, for a while (``Brief``). What waits for the disk (fsync) is
+handed to the kernel (``Syncs``), and what may be long (a large directory) to a thread.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
@@ -34,10 +37,12 @@ from txregistry.interfaces import (
     InvalidOption,
     IQuickLook,
     IStorageDriverFactory,
-    Note,
+    Put,
     StorageError,
+    Together,
 )
-from txregistry.storage.batches import Batch, path_of, step_of
+from txregistry.storage.batches import Batch, groups_of, path_of, step_of
+from txregistry.storage.brief import Brief
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -56,6 +61,7 @@ from txregistry.storage.paths import (
     require_path_or_root,
 )
 from txregistry.storage.sources import RangeSource
+from txregistry.storage.syncs import KernelSyncs, Syncs, ThreadSyncs
 from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread, in_threads_of, to_the_end
@@ -82,11 +88,26 @@ class FilesystemDriver:
 
     name = NAME
 
-    def __init__(self, disk: Disk, clock: IReactorTime, in_thread: InThread) -> None:
-        """Take the folder, where turns of the reactor come from, and threads."""
+    def __init__(
+        self,
+        disk: Disk,
+        clock: IReactorTime,
+        in_thread: InThread,
+        syncs: Syncs | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            disk: The folder.
+            clock: Where time and turns of the reactor come from.
+            in_thread: Threads.
+            syncs: Makes files and folders durable; None: threads do.
+        """
         self._disk = disk
         self._clock = clock
         self._in_thread = in_thread
+        self._syncs = syncs or ThreadSyncs(disk, in_thread)
+        self._brief = Brief(clock, in_thread)
         self._listings = Listings(partial(disk.names, after="", limit=None))
 
     @deferred
@@ -105,9 +126,7 @@ class FilesystemDriver:
     @deferred
     async def put_content(self, path: str, content: bytes) -> None:
         """See IStorageDriver."""
-        require_path(path, NAME)
-        with translated(path, writing=True):
-            await self._finish(partial(self._disk.put, self._disk.place(path), content))
+        await self._apply([Put(path, content)])
 
     @deferred
     async def open_reader(
@@ -129,7 +148,9 @@ class FilesystemDriver:
         require_path(path, NAME)
         with translated(path, writing=True):
             draft = open_draft(self._disk, self._disk.place(path), append=append)
-        return FilesystemWriter(path, draft, self._in_thread, self._disk.place)
+        return FilesystemWriter(
+            path, draft, self._in_thread, self._syncs, self._disk.place
+        )
 
     @deferred
     async def stat(self, path: str) -> FileStat:
@@ -203,17 +224,9 @@ class FilesystemDriver:
             await self._finish(partial(self._disk.remove, self._disk.place(path)))
 
     @deferred
-    async def apply(self, changes: Sequence[Change]) -> None:
-        """See IBatchDriver. Notes alone take microseconds, and no thread."""
-        for change in changes:
-            require_path(path_of(change), NAME)
-        with ExitStack() as writers:
-            steps = [step_of(self._disk, change, writers) for change in changes]
-            batch = Batch(self._disk, steps, translated)
-            if all(isinstance(change, Note) for change in changes):
-                batch.run()
-            else:
-                await self._finish(batch.run)
+    async def apply(self, changes: Sequence[Change | Together]) -> None:
+        """See IBatchDriver. What need not be durable takes microseconds."""
+        await self._apply(changes)
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
@@ -230,6 +243,25 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
+
+    async def _apply(self, changes: Sequence[Change | Together]) -> None:
+        together = groups_of(changes)
+        for change in chain.from_iterable(together):
+            require_path(path_of(change), NAME)
+        with ExitStack() as writers:
+            groups = [
+                [step_of(self._disk, change, writers) for change in group]
+                for group in together
+            ]
+            batch = Batch(
+                self._disk,
+                groups,
+                translated,
+                self._syncs,
+                self._brief,
+                self._in_thread,
+            )
+            await to_the_end(Deferred.fromCoroutine(batch.run()))
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))
@@ -266,14 +298,20 @@ class FilesystemWriter(WriterState):
     watchers: Sequence[Watch] = ()
 
     def __init__(
-        self, path: str, draft: Draft, in_thread: InThread, place: Callable[[str], str]
+        self,
+        path: str,
+        draft: Draft,
+        in_thread: InThread,
+        syncs: Syncs,
+        place: Callable[[str], str],
     ) -> None:
-        """Take the file's path, the open file, threads, and where paths lie."""
+        """Take the path, the open file, threads and syncs, and where paths lie."""
         super().__init__(path, NAME)
         self._path = path
         self._place = place
         self._draft = draft
         self._in_thread = in_thread
+        self._syncs = syncs
 
     @property
     def size(self) -> int:
@@ -305,7 +343,7 @@ class FilesystemWriter(WriterState):
         """See IFileWriter."""
         self._require_usable()
         with translated(self._path, writing=True):
-            await to_the_end(self._in_thread(self._draft.sync))
+            await to_the_end(self._syncs((self._draft.descriptor,), ()))
 
     @deferred
     async def commit(self, destination: str | None = None) -> None:
@@ -372,7 +410,9 @@ class FilesystemFactory:
         refuse_unknown(options, {"rootdirectory", "maxthreads"})
         root = _root_of(options.get("rootdirectory", DEFAULT_ROOT))
         _require_count(options.get("maxthreads", 0))
-        return FilesystemDriver(Disk(root), reactor, in_threads_of(reactor))
+        disk, in_thread = Disk(root), in_threads_of(reactor)
+        syncs = KernelSyncs(reactor, ThreadSyncs(disk, in_thread))
+        return FilesystemDriver(disk, reactor, in_thread, syncs)
 
 
 factory: Final = FilesystemFactory()

@@ -8,7 +8,8 @@ durable itself, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from os.path import dirname
 from threading import Lock
@@ -25,19 +26,15 @@ class Settled:
     within the moment that it needs.
     """
 
-    def __init__(
-        self, root: str, sync: Callable[[str], None], most: int = MOST_REMEMBERED
-    ) -> None:
-        """Take the folder that is durable as it is, and a function.
+    def __init__(self, root: str, most: int = MOST_REMEMBERED) -> None:
+        """Take the folder that is durable as it is.
 
         Args:
             root: A folder; its own name counts as durable.
-            sync: Makes the names in a folder durable; may fail with OSError.
             most: How many directories to remember.
         """
         self._most = most
         self._root = root
-        self._sync = sync
         self._lock = Lock()
         self._settled: set[str] = set()
         self._at_work: dict[str, set[object]] = {}
@@ -50,21 +47,22 @@ class Settled:
                 self._settled.remove(directory)
                 self._forget_below(f"{directory}/")
 
-    def settle(self, directories: Iterable[str]) -> None:
-        """Make the names of directories durable, and those of all above them.
+    @contextmanager
+    def settling(self, directories: Iterable[str]) -> Iterator[Sequence[str]]:
+        """Let somebody make the names of directories durable, and of all above them.
 
-        Raises:
-            OSError: It did not work.
+        Inside the ``with`` the folders that are given are to be synced, in any order.
+        If it is left by an exception, nothing was made durable.
         """
         names = chain.from_iterable(map(self._unsettled, directories))
         work = list(dict.fromkeys(names))
         if not work:
+            yield ()
             return
         token = self._begin(work)
         done = False
         try:
-            for parent in dict.fromkeys(map(dirname, work)):
-                self._sync(parent)
+            yield list(dict.fromkeys(map(dirname, work)))
             done = True
         finally:
             self._finish(work, token, done)

@@ -20,6 +20,7 @@ from txregistry.interfaces import (
     IQuickLook,
     IStorageDriver,
     PathNotFound,
+    Together,
 )
 from txregistry.storage.wrapping import (
     WrappingWriter,
@@ -105,7 +106,7 @@ class TimedDriver:
         """See IStorageDriver."""
         return self._timed("Delete", self._driver.delete, path)
 
-    def apply(self, changes: Sequence[Change]) -> Deferred[None]:
+    def apply(self, changes: Sequence[Change | Together]) -> Deferred[None]:
         """See IBatchDriver. The time is that of them all."""
         assert self._batches is not None
         apply = self._batches.apply

@@ -16,11 +16,13 @@ from txregistry.interfaces import (
     IFileWriter,
     IStorageDriver,
     Publish,
+    Together,
 )
 from txregistry.storage.wrapping import (
     WrappingWriter,
     action_of,
     adopt_batches,
+    flat,
     unwrapped,
 )
 
@@ -119,10 +121,10 @@ class TracedDriver:
         """See IStorageDriver."""
         return _ended(self._span("Delete", {_PATH: path}), self._driver.delete(path))
 
-    def apply(self, changes: Sequence[Change]) -> Deferred[None]:
+    def apply(self, changes: Sequence[Change | Together]) -> Deferred[None]:
         """See IBatchDriver. One span shows them all."""
         assert self._batches is not None
-        paths = " ".join(map(_path_of, changes))
+        paths = " ".join(map(_path_of, flat(changes)))
         end = self._span(action_of(changes), {_PATHS: paths})
         return _ended(end, self._batches.apply(unwrapped(changes)))
 

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IProducer
 from zope.interface import alsoProvides
 
 from txregistry.interfaces import (
+    Begin,
     Change,
     IBatchDriver,
     IFileWriter,
@@ -18,6 +19,7 @@ from txregistry.interfaces import (
     Publish,
     Put,
     Remove,
+    Together,
 )
 from txregistry.streams import IThreadSink
 
@@ -26,6 +28,7 @@ _ACTIONS: Final[dict[type[Change], str]] = {
     Note: "Note",
     Publish: "Commit",
     Remove: "Delete",
+    Begin: "Note",
 }
 
 
@@ -45,18 +48,32 @@ def adopt_batches(driver: IStorageDriver, inner: IStorageDriver) -> IBatchDriver
     return IBatchDriver(inner)
 
 
-def action_of(changes: Sequence[Change]) -> str:
+def flat(changes: Sequence[Change | Together]) -> list[Change]:
+    """Return changes one by one."""
+    return [
+        each
+        for change in changes
+        for each in (change.changes if isinstance(change, Together) else (change,))
+    ]
+
+
+def action_of(changes: Sequence[Change | Together]) -> str:
     """Name what several changes are; the Go registry, whose names these are, has none.
 
     Those of one kind are called as one of them is, any others ``Batch``.
     """
-    actions = {_ACTIONS[type(change)] for change in changes}
+    actions = {_ACTIONS[type(change)] for change in flat(changes)}
     return actions.pop() if len(actions) == 1 else "Batch"
 
 
-def unwrapped(changes: Sequence[Change]) -> list[Change]:
+def unwrapped(changes: Sequence[Change | Together]) -> list[Change | Together]:
     """Return changes as the driver inside knows them: with its own writers."""
-    return [_unwrapped(change) for change in changes]
+    return [
+        Together([_unwrapped(each) for each in change.changes])
+        if isinstance(change, Together)
+        else _unwrapped(change)
+        for change in changes
+    ]
 
 
 def _unwrapped(change: Change) -> Change:

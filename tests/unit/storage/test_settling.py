@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.storage.settling import Settled
+from txregistry.storage.settling import MOST_REMEMBERED, Settled
+
+
+class SyncedAtOnce(Settled):
+    """Settles directories by a function."""
+
+    def __init__(
+        self, root: str, sync: Callable[[str], None], most: int = MOST_REMEMBERED
+    ) -> None:
+        """Take the root, and what makes the names in a folder durable."""
+        super().__init__(root, most)
+        self._sync = sync
+
+    def settle(self, directories: Iterable[str]) -> None:
+        """Make directories durable."""
+        with self.settling(directories) as parents:
+            for parent in parents:
+                self._sync(parent)
 
 
 class SettledTests(SynchronousTestCase):
@@ -13,7 +32,7 @@ class SettledTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Begin with nothing durable but the root."""
         self.synced: list[str] = []
-        self.settled = Settled("/r", self.synced.append)
+        self.settled = SyncedAtOnce("/r", self.synced.append)
 
     def test_up_to_the_root(self) -> None:
         """A directory is durable when its name is, and those of all above it."""
@@ -56,7 +75,7 @@ class SettledTests(SynchronousTestCase):
             if len(self.synced) == 1:
                 settled.made("/r/a")
 
-        settled = Settled("/r", sync)
+        settled = SyncedAtOnce("/r", sync)
         settled.settle(["/r/a"])
         settled.settle(["/r/a"])
         settled.settle(["/r/a"])
@@ -83,7 +102,7 @@ class SettledTests(SynchronousTestCase):
             if len(self.synced) == 1:
                 settled.settle(["/r/a"])
 
-        settled = Settled("/r", sync)
+        settled = SyncedAtOnce("/r", sync)
         settled.settle(["/r/a"])
         settled.settle(["/r/a"])
         self.assertEqual(["/r", "/r"], self.synced)
@@ -96,7 +115,7 @@ class SettledTests(SynchronousTestCase):
             if len(self.synced) == 1:
                 settled.made("/r/a")
 
-        settled = Settled("/r", sync)
+        settled = SyncedAtOnce("/r", sync)
         settled.settle(["/r/a/b"])
         self.synced.clear()
         settled.settle(["/r/a/b"])
@@ -110,7 +129,7 @@ class SettledTests(SynchronousTestCase):
             if len(self.synced) == 1:
                 raise OSError
 
-        settled = Settled("/r", sync)
+        settled = SyncedAtOnce("/r", sync)
         self.assertRaises(OSError, settled.settle, ["/r/a"])
         settled.settle(["/r/a"])
         settled.settle(["/r/a"])
@@ -118,7 +137,7 @@ class SettledTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """It forgets rather than to grow, and what is forgotten is synced again."""
-        settled = Settled("/r", self.synced.append, most=2)
+        settled = SyncedAtOnce("/r", self.synced.append, most=2)
         for name in ("a", "b", "c"):
             settled.settle([f"/r/{name}"])
         self.synced.clear()
