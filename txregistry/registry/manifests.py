@@ -13,6 +13,7 @@ from txregistry.interfaces import (
     PathNotFound,
     Put,
     Tell,
+    Together,
     tell_nobody,
 )
 from txregistry.oci.descriptors import Descriptor
@@ -150,13 +151,15 @@ class Manifests:
     async def _store(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
     ) -> None:
-        # Data, then what leads to it: a crash leaves garbage, never a dangling link.
+        # Data, then what leads to it, and last the tag, which had pointed elsewhere.
         # It is written also where it is: whoever did before may not be done with it.
         data = Put(blob_data(digest), manifest.content)
         linking = self._linking(manifest, digest)
-        pointing = [put for tag in tags for put in self._tags.pointing(tag, digest)]
+        indexing = [self._tags.indexing(tag, digest) for tag in tags]
+        pointing = [self._tags.pointing(tag, digest) for tag in tags]
+        made = [Together([data, *linking, *indexing]), Together(pointing)]
         async with self._locks.held(self._layout.name, tags):
-            await apply(self._driver, [data, *linking, *pointing])
+            await apply(self._driver, made)
             if not await self.holds(digest):
                 # Another process deleted it, and may not have seen the tags any more.
                 await apply(self._driver, linking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import define, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -21,6 +21,8 @@ from txregistry.turns import Turns
 MOST: Final = 200  # sessions that are remembered
 ABANDONED: Final = 3600.0  # seconds after which nobody is believed to come back
 STEP: Final = 1000  # repositories, and sessions in one, that are looked at in one go
+
+_T = TypeVar("_T")
 
 
 @frozen(order=True)
@@ -46,21 +48,47 @@ class Sessions:
         """Begin with none; take how many to remember."""
         self._most = most
         self._touched: OrderedDict[Session, None] = OrderedDict()
+        self._began: OrderedDict[Session, float] = OrderedDict()
+        self._ended: OrderedDict[Session, None] = OrderedDict()
+
+    def began(self, session: Session, at: float) -> None:
+        """Note that a session has begun, of which the store knows nothing yet."""
+        self._keep(self._touched, session, None)
+        self._keep(self._began, session, at)
+        self._ended.pop(session, None)
 
     def touched(self, session: Session) -> None:
-        """Note that a session has begun or gone on."""
-        self._touched[session] = None
-        self._touched.move_to_end(session)
-        if len(self._touched) > self._most:
-            self._touched.popitem(last=False)
+        """Note that a session goes on."""
+        self._keep(self._touched, session, None)
+        self._began.pop(session, None)
 
     def ended(self, session: Session) -> None:
         """Note that a session is no more."""
+        self.forget(session)
+        self._keep(self._ended, session, None)
+
+    def forget(self, session: Session) -> None:
+        """Do not remember a session any more."""
         self._touched.pop(session, None)
+        self._began.pop(session, None)
+
+    def began_at(self, session: Session) -> float | None:
+        """Return when a session began here of which there is no more than that."""
+        return self._began.get(session)
+
+    def has_ended(self, session: Session) -> bool:
+        """Say whether a session has ended here lately."""
+        return session in self._ended
 
     def latest(self) -> list[Session]:
         """Return those that have not ended as far as is known, the latest first."""
         return list(reversed(self._touched))
+
+    def _keep(self, kept: OrderedDict[Session, _T], session: Session, what: _T) -> None:
+        kept[session] = what
+        kept.move_to_end(session)
+        if len(kept) > self._most:
+            kept.popitem(last=False)
 
 
 @frozen
@@ -90,9 +118,13 @@ async def look_at_latest(
     """
     found = []
     for session in sessions.latest():
-        state = await _look_at(session, driver, clock.seconds())
+        now = clock.seconds()
+        state = await _look_at(session, driver, now)
+        began_at = sessions.began_at(session)
+        if state is None and began_at is not None:
+            state = SessionState(session, 0, now - began_at, now - began_at)
         if state is None:
-            sessions.ended(session)
+            sessions.forget(session)
         else:
             found.append(state)
     return found

@@ -55,14 +55,16 @@ class Tags:
             raise self._unknown(tag)
         return digest
 
-    def pointing(self, tag: Tag, digest: Digest) -> list[Put]:
-        """Return the changes that make a tag point to a manifest.
+    def indexing(self, tag: Tag, digest: Digest) -> Put:
+        """Return the change that notes that a tag has pointed to a manifest."""
+        return links.put(self._layout.tag_index_link(tag, digest), digest)
 
-        Who makes them holds the lock on the tag.
+    def pointing(self, tag: Tag, digest: Digest) -> Put:
+        """Return the change that makes a tag point to a manifest.
+
+        Who makes it holds the lock on the tag, and has indexed it.
         """
-        index = self._layout.tag_index_link(tag, digest)
-        current = self._layout.tag_link(tag)
-        return [links.put(index, digest), links.put(current, digest)]
+        return links.put(self._layout.tag_link(tag), digest)
 
     async def delete(self, tag: Tag) -> None:
         """Delete a tag; the manifest stays (end-9).

@@ -1,6 +1,8 @@
 """Uploads: sessions in which a client pushes a blob, in one piece or in many.
 
 All that a session is lies in the store: any process may serve any of its requests.
+Before its first bytes come it is nothing but an id that the client holds, so that a
+small blob that comes in one piece costs no more than to be written where it belongs.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -19,15 +21,19 @@ from twisted.web.iweb import IBodyProducer
 
 from txregistry.deferreds import shielded
 from txregistry.interfaces import (
+    Begin,
+    Change,
     IFileWriter,
     IStorageDriver,
     Note,
     PathBusy,
     PathNotFound,
     Publish,
+    Put,
     Remove,
     StorageError,
     Tell,
+    Together,
     tell_nobody,
 )
 from txregistry.oci.digest import CANONICAL, Digest
@@ -45,7 +51,10 @@ from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
 from txregistry.registry.layout import RepositoryLayout, UploadLayout, blob_data
 from txregistry.registry.sessions import Session, Sessions
-from txregistry.streams import Tee, pump
+from txregistry.streams import Collector, Tee, pump
+
+# What comes in one piece of at most so many bytes needs no session in the store.
+SMALL: Final = 64 * 1024
 
 # A client that lost its connection comes back before the process at the other end of
 # the old one has noticed: it waits for the session so long, in such steps (seconds).
@@ -63,11 +72,13 @@ class Upload:
         session_id: A UUID.
         offset: How many bytes the registry has.
         started_at: When the session began (UTC); None: not known.
+        is_new: Whether the store need not know of it yet.
     """
 
     session_id: str
     offset: int
     started_at: datetime | None = None
+    is_new: bool = False
 
 
 class Uploads:
@@ -98,25 +109,22 @@ class Uploads:
         Args:
             algorithm: That of the digest which the blob is to have.
         """
-        now = self._now()
-        upload = Upload(str(self._new_id()), 0, now)
-        paths = self._paths(upload.session_id)
-        text = timestamp(now)
-        # A session that a power cut takes away is begun again, so it need not be
-        # durable, and no push waits for the disk because of it.
-        notes = [Note(paths.started_at, text.encode("ascii")), Note(paths.data, b"")]
+        now = self._clock.seconds()
+        upload = Upload(str(self._new_id()), 0, _moment(now), is_new=True)
         if algorithm != CANONICAL:
-            notes += self._states(paths).saving(ResumableHash(algorithm))
-        await apply(self._driver, notes)
-        self._sessions.touched(self._session(upload.session_id))
+            paths = self._paths(upload.session_id)
+            states = self._states(paths).saving(ResumableHash(algorithm))
+            await apply(self._driver, [*_beginning(paths, upload), *states])
+        self._sessions.began(self._session(upload.session_id), now)
         return upload
 
-    async def find(self, session_id: str, started_at: datetime | None = None) -> Upload:
+    async def find(self, session_id: str, given: Upload | None = None) -> Upload:
         """Say where a session stands (end-13).
 
         Args:
             session_id: The session.
-            started_at: When it began, as the caller knows; None: it is looked up.
+            given: Where it has stood, as the caller knows for sure; None: the store is
+                all that knows.
 
         Raises:
             BlobUploadUnknown: There is no such session.
@@ -125,7 +133,8 @@ class Uploads:
         try:
             offset = (await self._driver.stat(paths.data)).size
         except PathNotFound:
-            raise BlobUploadUnknown({"uuid": session_id}) from None
+            return self._new(session_id, given)
+        started_at = None if given is None else given.started_at
         if started_at is None:
             started_at = await self._started_at(paths)
         return Upload(session_id, offset, started_at)
@@ -174,21 +183,26 @@ class Uploads:
         """
         paths = self._paths(upload.session_id)
         self._sessions.touched(self._session(upload.session_id))
+        if upload.is_new and source is not None and _is_small(source):
+            return await self._commit_small(upload, digest, source)
         try:
             return await self._commit(paths, upload, digest, source)
         except PathNotFound:
             raise await self._gone(paths) from None
 
-    async def cancel(self, session_id: str) -> None:
+    async def cancel(self, upload: Upload) -> None:
         """Give a session up and drop what it had (end-14).
 
         Raises:
             BlobUploadUnknown: There is no such session.
         """
+        session_id = upload.session_id
+        is_new = upload.offset == 0 and not self._has_ended(session_id)
         try:
             await self._driver.delete(self._paths(session_id).root)
         except PathNotFound:
-            raise BlobUploadUnknown({"uuid": session_id}) from None
+            if not is_new:
+                raise BlobUploadUnknown({"uuid": session_id}) from None
         finally:
             self._sessions.ended(self._session(session_id))
 
@@ -221,6 +235,32 @@ class Uploads:
         finish = self._finish(paths, writer, digest, running.digest())
         return await shielded(Deferred.fromCoroutine(finish))
 
+    async def _commit_small(
+        self, upload: Upload, digest: Digest, source: IBodyProducer
+    ) -> Blob:
+        collector = Collector(SMALL)
+        await pump(source, collector)
+        if self._has_ended(upload.session_id):  # meanwhile
+            raise BlobUploadUnknown()
+        content = collector.content()
+        found = Digest.of(content, digest.algorithm)
+        put = Put(blob_data(digest), content)
+        finish = self._finish_small(upload.session_id, put, digest, found)
+        return await shielded(Deferred.fromCoroutine(finish))
+
+    async def _finish_small(
+        self, session_id: str, put: Put, digest: Digest, found: Digest
+    ) -> Blob:
+        session = self._session(session_id)
+        if found != digest:
+            self._sessions.ended(session)
+            raise DigestInvalid({"provided": str(digest), "computed": str(found)})
+        await apply(self._driver, [Together([put, self._blobs.linking(digest)])])
+        self._sessions.ended(session)
+        size = len(put.content)
+        await self._tell([blob_activity("push", self._layout.name, digest, size)])
+        return Blob(digest, put.path, size)
+
     async def _finish(
         self, paths: UploadLayout, writer: IFileWriter, digest: Digest, found: Digest
     ) -> Blob:
@@ -232,9 +272,9 @@ class Uploads:
         data = blob_data(digest)
         # Also over what is there: whoever put it may not have made it durable, and a
         # content that has rotten is healed by who pushes it again.
-        publish, remove = Publish(writer, data), Remove(paths.root)
+        made = Together([Publish(writer, data), self._blobs.linking(digest)])
         try:
-            await apply(self._driver, [publish, self._blobs.linking(digest), remove])
+            await apply(self._driver, [made, Remove(paths.root)])
         except BaseException:
             await _abandon(writer)
             raise
@@ -248,14 +288,16 @@ class Uploads:
         return BlobUploadUnknown()
 
     async def _open(self, upload: Upload, paths: UploadLayout) -> IFileWriter:
-        writer = await self._open_patiently(paths)
+        writer = await self._open_patiently(paths, upload)
         if writer.size != upload.offset:
             size = writer.size
             await writer.close()
             raise RangeInvalid({"offset": size, "expected": upload.offset})
         return writer
 
-    async def _open_patiently(self, paths: UploadLayout) -> IFileWriter:
+    async def _open_patiently(self, paths: UploadLayout, upload: Upload) -> IFileWriter:
+        if upload.is_new:
+            await apply(self._driver, _beginning(paths, upload))
         deadline = self._clock.seconds() + PATIENCE
         while True:
             try:
@@ -308,6 +350,9 @@ class Uploads:
     def _ended(self, paths: UploadLayout) -> None:
         self._sessions.ended(self._session(paths.root.rpartition("/")[2]))
 
+    def _has_ended(self, session_id: str) -> bool:
+        return self._sessions.has_ended(self._session(session_id))
+
     def _paths(self, session_id: str) -> UploadLayout:
         if _SESSION_ID.fullmatch(session_id) is None:
             raise BlobUploadUnknown({"uuid": session_id[:64]})
@@ -319,13 +364,44 @@ class Uploads:
     def _states(self, paths: UploadLayout) -> HashStates:
         return HashStates(self._driver, paths)
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.seconds(), UTC)
+    def _new(self, session_id: str, given: Upload | None) -> Upload:
+        """Return a session that is not in the store yet.
+
+        Raises:
+            BlobUploadUnknown: It may not be any more.
+        """
+        if given is None:
+            began_at = self._sessions.began_at(self._session(session_id))
+            if began_at is not None:
+                return Upload(session_id, 0, _moment(began_at), is_new=True)
+        elif given.offset == 0 and not self._has_ended(session_id):
+            return evolve(given, is_new=True)
+        raise BlobUploadUnknown({"uuid": session_id})
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def timestamp(moment: datetime) -> str:
     """Return a time in UTC as RFC 3339 has it, to the second."""
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _beginning(paths: UploadLayout, upload: Upload) -> list[Change]:
+    """Return what the store is told of a session before its first bytes.
+
+    A session that a power cut takes away is begun again, so it need not be durable, and
+    no push waits for the disk because of it.
+    """
+    started_at = upload.started_at
+    known = "" if started_at is None else timestamp(started_at)
+    return [Note(paths.started_at, known.encode("ascii")), Begin(paths.data)]
+
+
+def _is_small(source: IBodyProducer) -> bool:
+    length = source.length
+    return isinstance(length, int) and length <= SMALL
 
 
 async def _abandon(writer: IFileWriter) -> None:

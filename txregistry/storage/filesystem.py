@@ -61,7 +61,7 @@ from txregistry.storage.paths import (
     require_path_or_root,
 )
 from txregistry.storage.sources import RangeSource
-from txregistry.storage.syncs import KernelSyncs, Syncs, ThreadSyncs
+from txregistry.storage.syncs import Syncs, ThreadSyncs, syncs_of
 from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread, in_threads_of, to_the_end
@@ -411,7 +411,7 @@ class FilesystemFactory:
         root = _root_of(options.get("rootdirectory", DEFAULT_ROOT))
         _require_count(options.get("maxthreads", 0))
         disk, in_thread = Disk(root), in_threads_of(reactor)
-        syncs = KernelSyncs(reactor, ThreadSyncs(disk, in_thread))
+        syncs = syncs_of(reactor, ThreadSyncs(disk, in_thread))
         return FilesystemDriver(disk, reactor, in_thread, syncs)
 
 

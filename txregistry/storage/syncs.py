@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol
 from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.posixbase import PosixReactorBase
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -215,6 +216,7 @@ class KernelSyncs:
         ring = self._open()
         if ring is None or len(self._running) + len(files) + len(folders) > MOST:
             return self._otherwise(files, folders)
+        were_none = not self._running
         job = _Job(Deferred())
         for descriptor in files:
             self._submit(ring, job, descriptor, False)
@@ -222,6 +224,8 @@ class KernelSyncs:
             self._submit_folder(ring, job, folder)
         if job.left == 0:
             _end(job)
+        elif were_none:
+            self._reactor.addReader(self)
         return job.ended
 
     def doRead(self) -> None:
@@ -278,10 +282,20 @@ class KernelSyncs:
             if not (is_folder and error.errno in CANNOT_SYNC):
                 job.error = job.error or error
             return
-        if not self._running:
-            self._reactor.addReader(self)
         self._running[self._last] = job, is_folder
         job.left += 1
+
+
+def syncs_of(reactor: Any, otherwise: Syncs) -> Syncs:
+    """Return syncs for a reactor: by the kernel if it is one that waits for files.
+
+    Args:
+        reactor: Any, also one of a test.
+        otherwise: How else it is done.
+    """
+    if isinstance(reactor, PosixReactorBase):
+        return KernelSyncs(reactor, otherwise)
+    return otherwise
 
 
 def _end(job: _Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from txregistry.interfaces import (
+    Begin,
     Change,
     InvalidPath,
     Note,
@@ -10,6 +11,7 @@ from txregistry.interfaces import (
     Publish,
     Put,
     Remove,
+    Together,
 )
 from txregistry.registry.changes import apply
 from txregistry.testing.driver_fixture import DriverFixture
@@ -18,7 +20,7 @@ from txregistry.testing.driver_fixture import DriverFixture
 class BatchCases(DriverFixture):
     """Changes that are made together."""
 
-    async def apply(self, *changes: Change) -> None:
+    async def apply(self, *changes: Change | Together) -> None:
         """Make changes, as the registry does."""
         await apply(self.driver, changes)
 
@@ -37,6 +39,23 @@ class BatchCases(DriverFixture):
         self.assertEqual(b"second", await self.driver.get_content("/b/c"))
         self.assertEqual(b"two", await self.driver.get_content("/note"))
         self.assertFalse(await self.exists("/uploads/one"))
+
+    async def test_batch_together(self) -> None:
+        """Changes that are made together are all made."""
+        writer = await self.write_some("/uploads/one/data", [b"content"])
+        together = Together([Publish(writer, "/a/data"), Put("/b/c", b"first")])
+        await self.apply(together, Put("/b/c", b"second"), Together([Put("/d", b"")]))
+        self.assertEqual(b"content", await self.driver.get_content("/a/data"))
+        self.assertEqual(b"second", await self.driver.get_content("/b/c"))
+        self.assertEqual(b"", await self.driver.get_content("/d"))
+
+    async def test_batch_begins(self) -> None:
+        """A file that is begun is empty, and one that is there stays as it is."""
+        await self.apply(Begin("/a/b"))
+        self.assertEqual(b"", await self.driver.get_content("/a/b"))
+        await self.write("/a/b", [b"content"], append=True)
+        await self.apply(Begin("/a/b"))
+        self.assertEqual(b"content", await self.driver.get_content("/a/b"))
 
     async def test_batch_of_nothing(self) -> None:
         """No changes are made at once."""

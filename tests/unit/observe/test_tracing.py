@@ -300,7 +300,7 @@ class StoreTests(TracingCase):
             request = requests[parent_id(part) or ""]
             self.assertEqual(trace_id(request), trace_id(part))
         names = {part.name for part in parts}
-        self.assertLess({"inmemory:Commit", "inmemory:PutContent"}, names)
+        self.assertLess({"inmemory:Stat", "inmemory:PutContent"}, names)
 
     def test_together(self) -> None:
         """Requests that run together have each their own parts."""

@@ -18,7 +18,9 @@ from txregistry.oci.names import Name
 from txregistry.registry.repository import Registry
 from txregistry.registry.rules import ManifestRules
 from txregistry.registry.sessions import Sessions
+from txregistry.registry.uploads import Upload
 from txregistry.storage.memory import MemoryDriver
+from txregistry.storage.sources import RangeSource
 from txregistry.testing.faults import FaultyDriver
 from txregistry.testing.operations import on
 
@@ -44,9 +46,14 @@ class GaugesCase(SynchronousTestCase):
         )
 
     def start(self) -> str:
-        """Begin a session; return its id."""
-        starting = Deferred.fromCoroutine(self.uploads.start())
-        return self.successResultOf(starting).session_id
+        """Begin a session, with no bytes yet; return its id."""
+        return self.successResultOf(Deferred.fromCoroutine(self.begin())).session_id
+
+    async def begin(self) -> Upload:
+        """Begin one."""
+        upload = await self.uploads.start()
+        source = RangeSource(self.clock, 0, 0, lambda *_: b"", lambda: None)
+        return await self.uploads.append(upload, source)
 
     def shown(self) -> list[str]:
         """Return the lines that the metrics have of sessions."""

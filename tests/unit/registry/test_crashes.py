@@ -77,6 +77,11 @@ class CrashTests(StoreCase):
         upload = await uploads.append(upload, self.source(content[30:60]))
         await uploads.commit(upload, Digest.of(content), self.source(content[60:]))
 
+    async def push_small_blob(self, repository: Repository) -> None:
+        """Push a blob in one piece."""
+        upload = await repository.uploads.start()
+        await repository.uploads.commit(upload, DIGEST, self.source(CONTENT))
+
     async def push_image(self, repository: Repository) -> None:
         """Push an image by its digest with two tags, one of which is moved."""
         await repository.manifests.put(NEW, NEW_DIGEST, TAGS)
@@ -89,6 +94,10 @@ class CrashTests(StoreCase):
     def test_blob(self) -> None:
         """A blob's push."""
         self.try_all(self.push_blob, self.assert_blob)
+
+    def test_small_blob(self) -> None:
+        """The push of a blob that needs no session in the store."""
+        self.try_all(self.push_small_blob, self.assert_blob)
 
     def test_blob_there_already(self) -> None:
         """The push of a blob whose content is in the store."""

@@ -14,6 +14,7 @@ from txregistry.registry.sessions import (
     Count,
     Session,
     Sessions,
+    SessionState,
     look_at_latest,
 )
 from txregistry.registry.uploads import Upload
@@ -38,6 +39,10 @@ class SessionsCase(StoreCase):
     def start(self, name: str = "a/b") -> Upload:
         """Begin a session."""
         return self.run_now(self.open(name).uploads.start())
+
+    def start_and_send(self, name: str = "a/b") -> Upload:
+        """Begin a session and send the first byte."""
+        return self.append(self.start(name), b"1", name)
 
     def append(self, upload: Upload, content: bytes, name: str = "a/b") -> Upload:
         """Go on with one."""
@@ -71,7 +76,7 @@ class SessionsTests(SessionsCase):
         completed, cancelled, refused = self.start(), self.start(), self.start()
         uploads = self.open("a/b").uploads
         self.run_now(uploads.commit(completed, Digest.of(b""), None))
-        self.run_now(uploads.cancel(cancelled.session_id))
+        self.run_now(uploads.cancel(cancelled))
         self.refusal(DigestInvalid, uploads.commit(refused, Digest.of(b"x"), None))
         self.assertEqual([], self.latest())
 
@@ -80,21 +85,32 @@ class SessionsTests(SessionsCase):
         one, other = self.start(), self.start("c")
         self.clock.advance(5)
         self.append(one, b"12")
+        self.append(other, b"", "c")
         self.clock.advance(2)
         work = look_at_latest(self.sessions, self.driver, self.clock)
-        mine, others = self.run_now(work)
+        others, mine = self.run_now(work)
         self.assertEqual(Session("a/b", one.session_id), mine.session)
         self.assertEqual((2, 7.0, 2.0), (mine.offset, mine.age, mine.idle))
-        self.assertEqual((0, 7.0, 7.0), (others.offset, others.age, others.idle))
+        self.assertEqual((0, 7.0, 2.0), (others.offset, others.age, others.idle))
         self.use(self.driver)  # another process
-        self.run_now(self.open("c").uploads.cancel(other.session_id))
+        self.run_now(self.open("c").uploads.cancel(other))
         work = look_at_latest(self.sessions, self.driver, self.clock)
         self.assertEqual([mine], self.run_now(work))
         self.assertEqual([one.session_id], self.latest())
 
+    def test_new(self) -> None:
+        """One that has only begun is known here, and to nobody else."""
+        upload = self.start()
+        self.clock.advance(3)
+        work = look_at_latest(self.sessions, self.driver, self.clock)
+        session = Session("a/b", upload.session_id)
+        self.assertEqual([SessionState(session, 0, 3.0, 3.0)], self.run_now(work))
+        work = look_at_latest(Sessions(), self.driver, self.clock)
+        self.assertEqual([], self.run_now(work))
+
     def test_no_age(self) -> None:
         """A session need not say when it began."""
-        upload = self.start()
+        upload = self.start_and_send()
         path = f"/docker/registry/v2/repositories/a/b/_uploads/{upload.session_id}"
         for change in (
             self.driver.put_content(f"{path}/startedat", b"once"),
@@ -125,14 +141,14 @@ class CensusTests(SessionsCase):
 
     def test_counted(self) -> None:
         """Those of all repositories count until they end, whoever began them."""
-        one, _, _ = self.start("a"), self.start("a/b"), self.start("c")
+        one, _, _ = [self.start_and_send(name) for name in ("a", "a/b", "c")]
         self.assertEqual(Count(3, 0), self.count())
-        self.run_now(self.open("a").uploads.cancel(one.session_id))
+        self.run_now(self.open("a").uploads.cancel(one))
         self.assertEqual(Count(2, 0), self.count())
 
     def test_abandoned(self) -> None:
         """One to which nothing was written for an hour is abandoned."""
-        one, _ = self.start(), self.start()
+        one, _ = self.start_and_send(), self.start_and_send()
         self.clock.advance(ABANDONED - 1)
         self.append(one, b"12")
         self.assertEqual(Count(2, 0), self.count())
@@ -143,9 +159,9 @@ class CensusTests(SessionsCase):
         """Where there are many repositories it takes some steps, and starts again."""
         self.patch(sessions, "STEP", 2)
         for name in ("a", "b", "c", "d/e"):
-            self.start(name)
+            self.start_and_send(name)
         found = [self.count() for _ in range(3)]
         self.assertEqual([None, None, Count(4, 0)], found)
-        self.start("c")
+        self.start_and_send("c")
         found = [self.count() for _ in range(3)]
         self.assertEqual([Count(4, 0), Count(4, 0), Count(5, 0)], found)

@@ -33,7 +33,8 @@ class TagsCase(StoreCase):
     def point(self, *tags: str, to: Digest = ONE) -> None:
         """Make tags point to a manifest."""
         for tag in tags:
-            self.make(*self.tags.pointing(Tag.parse(tag), to))
+            name = Tag.parse(tag)
+            self.make(self.tags.indexing(name, to), self.tags.pointing(name, to))
 
     def resolve(self, tag: str) -> Digest | None:
         """Return where a tag points; None: there is no such tag."""

@@ -250,7 +250,7 @@ class BlobTests(TellingCase):
         self.refusal(DigestInvalid, self.upload(Digest.of(b"other")))
         uploads = self.repository.uploads
         upload = self.run_now(uploads.start())
-        self.run_now(uploads.cancel(upload.session_id))
+        self.run_now(uploads.cancel(upload))
         self.assertEqual([], self.told)
 
     def test_mount(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from twisted.internet.defer import execute
 from twisted.internet.task import Clock
@@ -20,6 +20,7 @@ from txregistry.interfaces import (
     Put,
     Remove,
     StorageError,
+    Together,
 )
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
@@ -88,11 +89,11 @@ class BatchCase(DiskCase):
         writer.write(b"content")
         return writer
 
-    def apply(self, *changes: Change) -> None:
+    def apply(self, *changes: Change | Together) -> None:
         """Make changes."""
         self.successResultOf(self.driver.apply(changes))
 
-    def push(self, writer: IFileWriter) -> Sequence[Change]:
+    def push(self, writer: IFileWriter) -> list[Change]:
         """Return what ends a push."""
         return [Publish(writer, DATA), Put(LINK, b"digest"), Remove(SESSION)]
 
@@ -134,6 +135,25 @@ class OrderTests(BatchCase):
         self.assertEqual(b"digest", self.content(LINK))
         self.assertEqual([], self.everything("/uploads"))
 
+    def test_together(self) -> None:
+        """What is made together takes its place, and the folders are synced then."""
+        self.apply(*self.push(self.open()))
+        writer = self.open()
+        self.watched.steps.clear()
+        publish, put, remove = self.push(writer)
+        self.apply(Together([publish, put]), remove)
+        self.assertEqual(
+            [
+                "sync file /uploads/one/data",
+                "sync file /layers/digest/~",
+                "rename /uploads/one/data /blobs/digest/data",
+                "rename /layers/digest/~ /layers/digest/link",
+                "sync names /blobs/digest",
+                "sync names /layers/digest",
+            ],
+            self.watched.steps,
+        )
+
     def test_push_again(self) -> None:
         """In folders that are durable only contents and names are synced."""
         self.apply(*self.push(self.open()))
@@ -160,7 +180,15 @@ class CrashTests(BatchCase):
 
     def test_push(self) -> None:
         """What leads to something is never there before it, and never torn."""
-        steps = self.steps_of(lambda _disk: None)
+        self.try_all(together=False)
+
+    def test_together(self) -> None:
+        """So it is, when the process dies, with what is made together."""
+        self.try_all(together=True)
+
+    def try_all(self, together: bool) -> None:
+        """Die at each step."""
+        steps = self.steps_of(lambda _disk: None, together)
         self.assertGreater(steps, 10)
         for number in range(steps):
             with self.subTest(number=number):
@@ -171,7 +199,7 @@ class CrashTests(BatchCase):
                 def die_later(disk: MortalDisk, number: int = number) -> None:
                     disk.left = number
 
-                self.steps_of(die_later)
+                self.steps_of(die_later, together)
                 if self.exists(LINK):
                     self.assertEqual(b"digest", self.content(LINK))
                     self.assertEqual(b"content", self.content(DATA))
@@ -180,7 +208,9 @@ class CrashTests(BatchCase):
                 else:
                     self.assertEqual(b"content", self.content(f"{SESSION}/data"))
 
-    def steps_of(self, prepare: Callable[[MortalDisk], None]) -> int:
+    def steps_of(
+        self, prepare: Callable[[MortalDisk], None], together: bool = False
+    ) -> int:
         """Push on a new disk; return how many steps that was."""
         disk = MortalDisk(self.root)
         self.use(disk)
@@ -188,7 +218,11 @@ class CrashTests(BatchCase):
         before = disk.left
         prepare(disk)
         dies = disk.left != before
-        running = self.driver.apply(self.push(writer))
+        publish, put, remove = self.push(writer)
+        changes: list[Change | Together] = [publish, put, remove]
+        if together:
+            changes = [Together([publish, put]), remove]
+        running = self.driver.apply(changes)
         if dies:
             self.failureResultOf(running, Died)
             self.successResultOf(writer.close())

@@ -37,6 +37,7 @@ from txregistry.storage.filesystem import (
     factory,
 )
 from txregistry.storage.paths import PathObstructed
+from txregistry.storage.syncs import ThreadSyncs
 from txregistry.streams import Collector, IThreadSink, Piece
 from txregistry.testing import driver_writers, drivers
 from txregistry.testing.streams import Pattern
@@ -246,11 +247,16 @@ class ErrorTests(FilesystemCase):
         self.failureResultOf(self.driver.stat("/d/new"), PathNotFound)
         self.assertEqual([], open_below(self.root))
 
+    def writer(self, disk: Disk, draft: Draft) -> FilesystemWriter:
+        """Return a writer of a draft."""
+        syncs = ThreadSyncs(disk, execute)
+        return FilesystemWriter("/d/new", draft, execute, syncs, disk.place)
+
     def test_full_write(self) -> None:
         """A write that finds no room fails, and all after it; what is there stays."""
         disk = Disk(self.root)
         draft = FullDraft(disk, f"{self.root}/d/new")
-        writer = FilesystemWriter("/d/new", draft, execute, disk.place)
+        writer = self.writer(disk, draft)
         self.assertRaises(StorageFull, writer.write, b"abc")
         self.assertRaises(StorageError, writer.write, b"def")
         self.failureResultOf(writer.commit(), StorageError)
@@ -261,7 +267,7 @@ class ErrorTests(FilesystemCase):
         """So it is with what threads write."""
         disk = Disk(self.root)
         draft = FullDraft(disk, f"{self.root}/d/new")
-        writer = FilesystemWriter("/d/new", draft, execute, disk.place)
+        writer = self.writer(disk, draft)
         verifyObject(IThreadSink, writer)
         self.assertRaises(StorageFull, writer.write_pieces, [b"abc"])
         self.assertRaises(StorageError, writer.write_pieces, [b"def"])

@@ -15,6 +15,7 @@ from twisted.internet.unix import Server
 from zope.interface import implementer
 
 from tests.unit.service_case import ServiceCase, start_upload
+from txregistry.registry import uploads
 from txregistry.streams import IThreadSink, Piece, Watch
 from txregistry.threads import InThread
 from txregistry.web import body
@@ -83,6 +84,7 @@ class IntakeCase(ServiceCase):
         super().setUp()
         self.patch(body, "LONG_REST", 1000)
         self.patch(body, "LONG_BEGINNING", 1000)
+        self.patch(uploads, "SMALL", 0)
         self.tree = self.mktemp()
         where = f"filesystem: {{rootdirectory: {self.tree}}}"
         self.visitor = self.serve("http: {secret: a}", where)

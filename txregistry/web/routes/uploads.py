@@ -10,6 +10,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from txregistry.oci.access import repository_accesses
 from txregistry.oci.digest import ALGORITHMS, CANONICAL, Digest
 from txregistry.oci.errors import (
+    BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
     NameInvalid,
@@ -78,7 +79,11 @@ class UploadRoutes:
     async def status(self, request: Any, name: str, session_id: str) -> None:
         """end-13: say where a session stands."""
         repository = self._registry.repository(Name.parse(name), request.tell)
-        upload = await repository.uploads.find(session_id)
+        signed = None
+        with contextlib.suppress(BlobUploadInvalid):  # it may ask without
+            state = request.parameter("_state")
+            signed = self._push_locations.read(state, repository.name, session_id)
+        upload = await repository.uploads.find(session_id, signed)
         send_nothing(request, 204, self._position(request, repository, upload))
 
     async def append(self, request: Any, name: str, session_id: str) -> None:
@@ -90,7 +95,7 @@ class UploadRoutes:
         try:
             after = await repository.uploads.append(upload, source)
         except (RangeInvalid, SizeInvalid) as error:
-            upload = await repository.uploads.find(session_id)
+            upload = await repository.uploads.find(session_id, upload)
             error.headers.update(self._position(request, repository, upload))
             raise
         send_nothing(request, 202, self._position(request, repository, after))
@@ -107,7 +112,7 @@ class UploadRoutes:
         try:
             await repository.uploads.commit(upload, digest, rest)
         except (RangeInvalid, SizeInvalid) as error:
-            upload = await repository.uploads.find(session_id)
+            upload = await repository.uploads.find(session_id, upload)
             error.headers.update(self._position(request, repository, upload))
             raise
         self._created(request, repository, digest)
@@ -116,8 +121,8 @@ class UploadRoutes:
         """end-14: give a session up."""
         repository = self._registry.repository(Name.parse(name), request.tell)
         state = request.parameter("_state")
-        self._push_locations.read(state, repository.name, session_id)
-        await repository.uploads.cancel(session_id)
+        signed = self._push_locations.read(state, repository.name, session_id)
+        await repository.uploads.cancel(signed)
         send_nothing(request, 204, {"Docker-Upload-UUID": session_id})
 
     async def _mount(self, request: Any, repository: Repository, mount: Digest) -> bool:
@@ -153,7 +158,7 @@ class UploadRoutes:
         except BaseException:
             # The client does not know the session, so nobody will go on with it.
             with contextlib.suppress(BlobUploadUnknown):
-                await repository.uploads.cancel(upload.session_id)
+                await repository.uploads.cancel(upload)
             raise
 
     async def _find(
@@ -162,7 +167,7 @@ class UploadRoutes:
         """Find a session and check that the client knows where it stands."""
         state = request.parameter("_state")
         signed = self._push_locations.read(state, repository.name, session_id)
-        upload = await repository.uploads.find(session_id, signed.started_at)
+        upload = await repository.uploads.find(session_id, signed)
         # A Content-Range says more plainly than an old push location what is meant.
         if request.header("content-range") is None and signed.offset != upload.offset:
             raise self._elsewhere(request, repository, upload)

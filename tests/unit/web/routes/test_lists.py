@@ -58,9 +58,9 @@ class TagsTests(ListCase):
         repository = self.registry.registry.repository(Name(name))
         digest = self.registry.push_image(name)
         for tag in tags:
-            for put in repository.tags.pointing(Tag(tag), digest):
-                pointing = self.registry.driver.put_content(put.path, put.content)
-                self.successResultOf(pointing)
+            put = repository.tags.pointing(Tag(tag), digest)
+            pointing = self.registry.driver.put_content(put.path, put.content)
+            self.successResultOf(pointing)
 
     def test_all(self) -> None:
         """All tags are listed, sorted by bytes, under the repository's name."""

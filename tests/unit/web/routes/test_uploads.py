@@ -103,12 +103,14 @@ class StartTests(UploadCase):
         faulty = FaultyDriver(self.registry.driver)
         faulty.fail(on("close"), StorageError("the disk in rack 7"))
         self.registry = MemoryRegistry(driver=faulty)
+        location = self.start()
         with capturedLogs() as events:
-            answer = self.ask("POST", START, body=b"")
+            answer = self.append(location, CONTENT)
         self.assert_refused(answer, 503, "UNAVAILABLE")
         self.assertNotIn(b"rack", answer.body)
         lines = [formatEvent(event) for event in events]
-        self.assertIn(f"POST {START}: the disk in rack 7", lines)
+        path = urlsplit(location).path
+        self.assertIn(f"PATCH {path}: the disk in rack 7", lines)
 
 
 class SinglePostTests(UploadCase):
@@ -169,6 +171,10 @@ class SinglePostTests(UploadCase):
         faulty = FaultyDriver(self.registry.driver)
         self.registry = MemoryRegistry(driver=faulty)
         faulty.fail(nth(3, {"write"}))  # two go into making the session
+        answer = self.ask_chunked("POST", f"{START}?digest={DIGEST}", [CONTENT])
+        self.assertEqual(503, answer.status)
+        self.assert_nothing_left()
+        faulty.fail(on("put_content"))
         answer = self.ask("POST", f"{START}?digest={DIGEST}", body=CONTENT)
         self.assertEqual(503, answer.status)
         self.assert_nothing_left()
@@ -288,7 +294,7 @@ class StatusTests(UploadCase):
 
     def test_started_at_lost(self) -> None:
         """A session goes on without its time of beginning."""
-        location = self.start()
+        location = place(self.append(self.start(), b""))
         folder = f"{REPOSITORIES}/a/b/_uploads/{session_of(location)}"
         self.successResultOf(self.registry.driver.delete(f"{folder}/startedat"))
         location = self.assert_stands(location, 0)
@@ -296,7 +302,7 @@ class StatusTests(UploadCase):
 
     def test_started_at_of_go(self) -> None:
         """A session's time of beginning may be written as the Go registry does."""
-        location = self.start()
+        location = place(self.append(self.start(), b""))
         folder = f"{REPOSITORIES}/a/b/_uploads/{session_of(location)}"
         for text in (b"2024-01-02T03:04:05Z", b"2024-01-02", b"\xff", b""):
             writing = self.registry.driver.put_content(f"{folder}/startedat", text)

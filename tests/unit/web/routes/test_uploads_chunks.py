@@ -155,7 +155,7 @@ class AppendTests(UploadCase):
         """A full store is a 507; what it took stays, and the session goes on."""
         faulty = FaultyDriver(self.registry.driver)
         self.registry = MemoryRegistry(driver=faulty)
-        location = self.start()
+        location = place(self.append(self.start(), b""))
         faulty.fail(on("write", "/data"), StorageFull())
         answer = self.append(location, CONTENT)
         self.assert_refused(answer, 507, "UNAVAILABLE")

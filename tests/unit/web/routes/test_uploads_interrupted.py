@@ -69,11 +69,21 @@ class ResumeTests(InterruptedCase):
 
     def test_put(self) -> None:
         """So it does when the connection was lost in the last request."""
+        self.location = place(self.append(self.location, b""))
         wire = self.registry.connect()
         target = f"{self.location}&digest={DIGEST}"
         wire.send(head("PUT", target, {"Content-Length": "10"}) + CONTENT[:4])
         wire.hang_up()
         self.finish(self.assert_stands(self.location, 4))
+
+    def test_small(self) -> None:
+        """A small blob in one piece begins anew."""
+        wire = self.registry.connect()
+        target = f"{self.location}&digest={DIGEST}"
+        wire.send(head("PUT", target, {"Content-Length": "10"}) + CONTENT[:4])
+        wire.hang_up()
+        self.assertEqual(201, self.commit(self.location, DIGEST, CONTENT).status)
+        self.assert_pullable()
 
     def test_chunked(self) -> None:
         """So it does when the body was chunked."""
@@ -241,6 +251,7 @@ class TwoWritersTests(InterruptedCase):
 
     def test_cancelled_before_commit(self) -> None:
         """So it is when all bytes are there and only their place is not."""
+        self.location = place(self.append(self.location, b""))
         self.faulty.hang(on("commit"))
         wire = self.registry.connect()
         target = f"{self.location}&digest={DIGEST}"
