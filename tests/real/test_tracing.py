@@ -159,7 +159,8 @@ class PushTests(TracingCase):
         ]
         self.assertEqual(expected, names)
         with_parts = {requests[each.parent_id].name for each in parts.values()}
-        self.assertEqual(set(expected), with_parts)
+        # To begin an upload is nothing in the store.
+        self.assertEqual({e for e in expected if e[:4] != "POST"}, with_parts)
         self.assertLess(
             {"filesystem:Writer", "filesystem:Batch", "filesystem:PutContent"},
             {each.name for each in parts.values()},
