@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from twisted.internet.interfaces import IReactorTime
@@ -13,6 +13,8 @@ from txregistry.auth.rules import Rules, parse_rules
 from txregistry.auth.watched import BrokenFile, WatchedFile
 from txregistry.interfaces import InvalidOption
 from txregistry.threads import InThread
+
+_MAX_DEPTH: Final = 32  # as in the configuration; a rule needs four
 
 
 def open_rule_file(
@@ -55,7 +57,22 @@ def parse_rule_file(path: str, content: bytes) -> Rules:
 
 
 class _Loader(yaml.BaseLoader):
-    """Takes every scalar for text: YAML 1.1 would make a truth value of ``on``."""
+    """Takes every scalar for text: YAML 1.1 would make a truth value of ``on``.
+
+    Follows no depth: a thousand brackets in one line take PyYAML seconds.
+    """
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            event = self.peek_event()  # type: ignore[no-untyped-call] # a gap in stubs
+            problem = f"nested deeper than {_MAX_DEPTH} levels"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         mapping = super().construct_mapping(node, deep)

@@ -78,8 +78,25 @@ class ParseTests(FileTestCase):
             self.assertTrue(
                 self.refused(text).startswith(f"r.yml:{line}: not valid YAML: "), text
             )
-        for content in (b"\0", b"\xff", b"[" * 1500, b"[\n" * 1000):
+        for content in (b"\0", b"\xff"):
             self.assertEqual("r.yml: not valid YAML", self.refused(content))
+
+    def test_deep(self) -> None:
+        """What is nested deeper than any rule is refused where it is too deep."""
+        problem = "not valid YAML: nested deeper than 32 levels"
+        for text, line in (
+            ("[" * 1500, 1),
+            ("[\n" * 1000, 33),
+            ("rules: " + "[" * 32 + "]" * 32, 1),
+            ("{a: " * 33, 1),
+        ):
+            self.assertEqual(f"r.yml:{line}: {problem}", self.refused(text), text)
+
+    def test_not_too_deep(self) -> None:
+        """As deep as the bound is not too deep, however often."""
+        inner = "[" * 28 + "]" * 28
+        rule = f"- {{who: {inner}}}\n"
+        self.assertIn("r.yml: rules.0: ", self.refused("rules:\n" + rule * 40))
 
     def test_one_line(self) -> None:
         """Every error is one line."""
