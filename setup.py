@@ -40,7 +40,7 @@ TEST_REQUIRES = [
     *LDAP_REQUIRES,
     *TRACING_REQUIRES,
     "cloudevents >= 2.0.0",
-    "coverage[toml] >= 7.4.0",
+    "coverage[toml] >= 7.10.0",
     "hypothesis >= 6.98.0",
     "standardwebhooks >= 1.0.0",
 ]

@@ -61,9 +61,23 @@ class CrashTests(StoreCase):
 
     elsewhere = False
 
+    def setUp(self) -> None:
+        """Have nothing prepared yet: what is in the store at first, by path."""
+        super().setUp()
+        self.prepared: dict[str, bytes] = {}
+
     def prepare(self) -> None:
         """Make a store that holds an image already, and perhaps the blob elsewhere."""
         self.use(MemoryDriver(self.clock))
+        if not self.prepared:
+            self.push_first()
+            self.prepared = {path: self.content(path) for path in self.paths(ROOT)}
+        else:
+            for path, content in self.prepared.items():
+                self.put(path, content)
+
+    def push_first(self) -> None:
+        """Push what is there already, as a client does."""
         if self.elsewhere:
             self.run_now(self.push_blob(self.open("c")))
         self.run_now(self.push_blob(self.repository, CONFIG))

@@ -9,6 +9,7 @@ from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 
 from tests.unit.storage.disks import SharedDisk, WatchedDisk
+from tests.unit.storage.places import new_place
 from tests.unit.storage.test_disk import DiskCase
 from txregistry.interfaces import (
     Change,
@@ -192,7 +193,7 @@ class CrashTests(BatchCase):
         self.assertGreater(steps, 10)
         for number in range(steps):
             with self.subTest(number=number):
-                self.root = f"{self.mktemp()}/root"
+                self.root = f"{new_place(self)}/root"
                 os.makedirs(self.root)
                 self.root = os.path.abspath(self.root)
 

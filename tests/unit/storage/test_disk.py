@@ -17,6 +17,7 @@ from tests.unit.storage.disks import (
     WatchedDisk,
     remove,
 )
+from tests.unit.storage.places import new_place
 from txregistry.storage.disk import ATTEMPTS, Disk, write_all
 
 GO_LEFTOVER = "link.0a1b2c3d-0000-4000-8000-0123456789ab.tmp"
@@ -27,7 +28,7 @@ class DiskCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Choose the folder."""
-        self.root = os.path.join(os.path.abspath(self.mktemp()), "root")
+        self.root = os.path.join(new_place(self), "root")
         os.mkdir(os.path.dirname(self.root))
 
     def content(self, path: str) -> bytes:

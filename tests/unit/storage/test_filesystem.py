@@ -15,6 +15,7 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface.verify import verifyObject
 
 from tests.unit.storage.disks import BrokenLockDisk, FullDisk, LocklessDisk, open_below
+from tests.unit.storage.places import new_place
 from txregistry.interfaces import (
     IFileRange,
     InvalidOffset,
@@ -49,7 +50,7 @@ class ContractTests(drivers.DriverContract):
 
     def setUp(self) -> None:
         """Choose a folder."""
-        self.root = os.path.abspath(self.mktemp())
+        self.root = new_place(self)
         super().setUp()
 
     def make_driver(self) -> IStorageDriver:
@@ -75,7 +76,7 @@ class LocklessWriterTests(driver_writers.WriterCases):
 
     def setUp(self) -> None:
         """Choose a folder."""
-        self.root = os.path.abspath(self.mktemp())
+        self.root = new_place(self)
         super().setUp()
 
     def make_driver(self) -> IStorageDriver:
@@ -90,7 +91,7 @@ class FilesystemCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make the driver."""
-        self.root = os.path.abspath(self.mktemp())
+        self.root = new_place(self)
         self.clock = Clock()
         self.driver = self.make(Disk(self.root))
         self.put("/d/file", b"content")
@@ -121,7 +122,7 @@ class LayoutTests(FilesystemCase):
 
     def test_untouched_folder(self) -> None:
         """A folder that is not there is made when something is put, and no sooner."""
-        root = os.path.abspath(self.mktemp())
+        root = new_place(self)
         driver = self.make(Disk(root))
         self.successResultOf(driver.list_children("/"))
         self.successResultOf(driver.stat("/"))

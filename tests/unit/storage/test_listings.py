@@ -9,6 +9,7 @@ from time import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.storage.places import new_place
 from txregistry.storage import listings
 from txregistry.storage.disk import Disk
 from txregistry.storage.listings import LONGEST, Listings
@@ -23,7 +24,7 @@ class ListingsCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make the folder; nothing is in it."""
-        self.root = Path(self.mktemp()).absolute()
+        self.root = Path(new_place(self))
         self.root.mkdir()
         self.now = time() + 100  # so that all that happens here was long ago
         self.listed: list[str] = []

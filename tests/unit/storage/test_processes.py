@@ -9,6 +9,7 @@ from twisted.internet.utils import getProcessOutput
 from twisted.trial.unittest import TestCase
 
 from tests.unit.storage import other_process
+from tests.unit.storage.places import new_place
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.threads import in_threads_of
@@ -21,7 +22,7 @@ class ProcessesTests(TestCase):
         """Choose the store."""
         from twisted.internet import reactor
 
-        self.root = os.path.abspath(self.mktemp())
+        self.root = new_place(self)
         self.driver = FilesystemDriver(Disk(self.root), reactor, in_threads_of(reactor))
 
     async def test_busy_and_resumed(self) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.unit.storage.places import new_place
 from txregistry.interfaces import InvalidPath, IQuickLook
 from txregistry.storage import disk
 from txregistry.storage.disk import Disk, SameContent
@@ -83,7 +84,7 @@ class FilesystemTests(QuickLookTests):
 
     def make_driver(self) -> object:
         """Make a driver on a new folder."""
-        self.folder = self.mktemp()
+        self.folder = new_place(self)
         return FilesystemDriver(Disk(os.path.abspath(self.folder)), Clock(), execute)
 
     def test_invalid(self) -> None:
@@ -124,7 +125,7 @@ class RestingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write a file."""
-        self.path = self.mktemp()
+        self.path = new_place(self)
         self.write(b"content")
         self.look = SameContent(os.fsencode(self.path), b"content")
         self.now = os.stat(self.path).st_ctime + 10
@@ -170,7 +171,7 @@ class RestingTests(SynchronousTestCase):
     def test_renamed_over(self) -> None:
         """What another file takes the place of is noticed."""
         self.assertTrue(self.look())
-        other = self.mktemp()
+        other = new_place(self)
         with open(other, "wb") as stream:
             stream.write(b"another")
         os.rename(other, self.path)

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IBodyProducer
 
+from tests.unit.storage.places import new_place
 from txregistry.interfaces import (
     Change,
     IBatchDriver,
@@ -49,7 +50,7 @@ class BatchContractTests(drivers.DriverContract):
     def make_driver(self) -> IStorageDriver:
         """Make an empty one."""
         clock = self.clock()
-        driver = FilesystemDriver(Disk(f"{self.mktemp()}/root"), clock, execute)
+        driver = FilesystemDriver(Disk(f"{new_place(self)}/root"), clock, execute)
         return TimedDriver(driver, clock, forget)
 
 
@@ -117,7 +118,7 @@ class TimedTests(SynchronousTestCase):
     def test_writing_fails_in_thread(self) -> None:
         """What a thread cannot write is a failure, told when the writer ends."""
         driver = TimedDriver(
-            FilesystemDriver(Disk(self.mktemp()), self.clock, execute),
+            FilesystemDriver(Disk(new_place(self)), self.clock, execute),
             self.clock,
             lambda *done: self.noted.append(done),
         )
@@ -204,7 +205,7 @@ class BatchTests(SynchronousTestCase):
         """Make the driver, and a list of what it notes."""
         self.noted: list[tuple[str, float | None, bool]] = []
         clock = Clock()
-        inner = FilesystemDriver(Disk(f"{self.mktemp()}/root"), clock, execute)
+        inner = FilesystemDriver(Disk(f"{new_place(self)}/root"), clock, execute)
         self.driver = TimedDriver(inner, clock, lambda *done: self.noted.append(done))
 
     def test_together(self) -> None:

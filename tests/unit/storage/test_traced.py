@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.storage.places import new_place
 from txregistry.interfaces import (
     IBatchDriver,
     IFileWriter,
@@ -63,7 +64,7 @@ class BatchContractTests(drivers.DriverContract):
 
     def make_driver(self) -> IStorageDriver:
         """Make an empty one."""
-        disk = Disk(f"{self.mktemp()}/root")
+        disk = Disk(f"{new_place(self)}/root")
         driver = FilesystemDriver(disk, self.clock(), execute)
         return TracedDriver(driver, Spans().begin)
 
@@ -169,7 +170,7 @@ class TracedTests(SynchronousTestCase):
 
     def test_batches(self) -> None:
         """Changes that are made together are one span, with what they fail with."""
-        disk = Disk(f"{self.mktemp()}/root")
+        disk = Disk(f"{new_place(self)}/root")
         inner = FilesystemDriver(disk, Clock(), execute)
         driver = TracedDriver(inner, self.spans.begin)
         self.assertTrue(IBatchDriver.providedBy(driver))
