@@ -48,6 +48,7 @@ def make_crew(
         environ,
         WorkersFolder() if counts else None,
         [] if logs is None else logs.files,
+        settings.http.workertimeout,
     )
 
 

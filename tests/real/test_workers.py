@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -51,6 +51,12 @@ def is_stopped(pid: int) -> bool:
         for task in Path(f"/proc/{pid}/task").iterdir()
     ]
     return set(states) == {"T"}
+
+
+def _let_go_on(pid: int) -> None:
+    """Have a process that stands still go on, so that it can end."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 def is_gone(pid: int) -> bool:
@@ -260,6 +266,21 @@ class EndTests(WorkersCase):
                     else:
                         self.assertIsNone(push.half(wire, f"app{index}"))
         self.assertGreater(acknowledged, 0)
+
+    def test_hangs(self) -> None:
+        """One that hangs is killed and replaced; who it has served comes again."""
+        registry = self.two(workertimeout="5s")
+        pid = self.pids()[0]
+        content = os.urandom(100)
+        with self.without(self.pids()[1]), connected(registry.port) as wire:
+            wire.push_blob("app", digest_of(content), content)
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(_let_go_on, pid)
+        wait_for(lambda: pid not in self.pids(), "it is replaced")
+        self.assertTrue(is_gone(pid))
+        self.assertIn("worker 1 has given no sign for 5 s", registry.log())
+        with connected(registry.port) as wire:
+            self.assertEqual(content, wire.pull_blob("app", digest_of(content)))
 
     def test_drain(self) -> None:
         """At SIGTERM a download runs to its end, and nobody is let in."""

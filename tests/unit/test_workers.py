@@ -214,7 +214,7 @@ class SettingsTests(ServiceCase):
         made: Any = self.make(text, f"filesystem: {{rootdirectory: {self.mktemp()}}}")
         sent: list[dict[str, Any]] = []
         supervisor = made._crew.supervisor
-        self.patch(supervisor, "tell", sent.append)
+        self.patch(supervisor, "keep_told", sent.append)
         made._health.changed()
         self.assertEqual([{"failures": {}}], sent)
         made._crew.hear_of_events(frozenset({"a"}))

@@ -47,6 +47,7 @@ class Chief(Protocol):
         self.pages: Sequence[Pages] = ()
         self._reactor = reactor
         self._lines = LineReader()
+        self._taken = 0
         self._is_stopping = False
 
     def connect(self) -> None:
@@ -84,7 +85,9 @@ class Chief(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """See IProtocol."""
         for message in self._lines.feed(data):
+            self._taken += 1
             self._obey(message)
+        self._tell({"took": self._taken})
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See IProtocol."""
@@ -101,7 +104,7 @@ class Chief(Protocol):
             )
         elif message["do"] == "stop":
             self.end()
-        else:
+        elif message["do"] != "beat":  # which only wants to know whether we take it
             self.commands[message["do"]]()
 
     async def _answer(self, message: Mapping[str, Any]) -> None:

@@ -41,6 +41,7 @@ class Crew:
         environ: Mapping[str, str],
         folder: WorkersFolder | None = None,
         files: Sequence[FileOutput] = (),
+        silence: float = 30.0,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -52,6 +53,7 @@ class Crew:
             environ: The environment.
             folder: See above.
             files: The log files that we have open, and they might not be able to open.
+            silence: See Supervisor.
         """
         self._keys = keys
         self._assignment = assignment
@@ -62,7 +64,7 @@ class Crew:
         self._is_running = False
         self._spawner: Spawner | None = None
         self.supervisor = Supervisor(
-            count, self._spawn, reactor, self._hear, self._forget
+            count, self._spawn, reactor, self._hear, self._forget, silence
         )
         self.hear_of_events: Callable[[frozenset[str]], None] = lambda _: None
 

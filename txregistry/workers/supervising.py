@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from txregistry.workers.pulse import Pulse
+
 _log = Logger()
 
 _T = TypeVar("_T")
@@ -24,6 +26,9 @@ _LONGEST_DELAY: Final = 30.0  # seconds
 
 # For so many seconds one that is to hurry may tidy up; then it is killed.
 _PATIENCE: Final = 10.0
+
+_LONGEST_BEAT: Final = 10.0  # seconds from one look at a worker to the next
+_BEATS: Final = 3  # so many of them at least make a silence
 
 
 class WorkerFailed(Exception):
@@ -86,6 +91,7 @@ class Worker:
         since: When it got there, on the clock.
         ends: How many of its processes have ended, but for the registry's own end.
         problem: What the last one said why it could not begin.
+        pulse: Whether the process takes what it is told.
     """
 
     number: int
@@ -94,6 +100,7 @@ class Worker:
     since: float = 0.0
     ends: int = 0
     problem: str = ""
+    pulse: Pulse = field(factory=Pulse)
     _failures: int = 0
     _timer: IDelayedCall | None = None
     _asked: dict[int, Deferred[dict[str, Any]]] = field(factory=dict)
@@ -113,6 +120,7 @@ class Supervisor:
         clock: IReactorTime,
         heard: Callable[[dict[str, Any]], None] = lambda _: None,
         ended: Callable[[int], None] = lambda _: None,
+        silence: float = 30.0,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -122,6 +130,8 @@ class Supervisor:
             clock: Gives time.
             heard: Takes what workers say that is not about themselves.
             ended: Is told the number of a worker whose process has ended.
+            silence: For so many seconds one that serves may take nothing of what it is
+                told; then it is killed.
         """
         self.workers: Sequence[Worker] = [Worker(n + 1) for n in range(count)]
         self._spawn = spawn
@@ -134,6 +144,9 @@ class Supervisor:
         self._killing: IDelayedCall | None = None
         self._news: dict[str, Any] | None = None
         self._last_question = 0
+        self._beat = min(silence / _BEATS, _LONGEST_BEAT)
+        self._silence = silence
+        self._looking: IDelayedCall | None = None
 
     def start(self) -> Deferred[None]:
         """Start all workers.
@@ -155,11 +168,13 @@ class Supervisor:
             A Deferred that fires when there is no process left.
         """
         self._is_ending = True
+        if self._looking is not None and self._looking.active():
+            self._looking.cancel()
         for worker in self.workers:
             if worker._timer is not None and worker._timer.active():
                 worker._timer.cancel()
             if worker.process is not None:
-                worker.process.send({"do": "stop"})
+                self._send(worker, {"do": "stop"})
                 if worker.stage is Stage.STARTING:
                     worker.process.signal("TERM")  # nobody is being served yet
                 self._enter(worker, Stage.STOPPING)
@@ -177,13 +192,13 @@ class Supervisor:
     def tell(self, message: dict[str, Any]) -> None:
         """Tell all workers something."""
         for worker in self._running():
-            assert worker.process is not None
-            worker.process.send(message)
+            self._send(worker, message)
 
     def keep_told(self, news: dict[str, Any]) -> None:
         """Tell all workers, and those that will come, how things are by now."""
         self._news = news
-        self.tell(news)
+        for worker in self._running():
+            self._send_news(worker)
 
     def serving(self) -> int:
         """Return how many workers serve."""
@@ -210,10 +225,12 @@ class Supervisor:
         if worker.process is None or worker.stage is Stage.STARTING:
             answer.errback(NoAnswer(f"it is {worker.stage.value}"))
             return answer
+        if worker.pulse.is_full:
+            answer.errback(NoAnswer("it has not taken what it was told before"))
+            return answer
         worker._asked[question] = answer
-        worker.process.send(
-            {"ask": question, "page": page, "parameters": dict(parameters)}
-        )
+        asked = {"ask": question, "page": page, "parameters": dict(parameters)}
+        self._send(worker, asked)
 
         def forget(result: _T) -> _T:
             worker._asked.pop(question, None)
@@ -230,8 +247,48 @@ class Supervisor:
     def _enter(self, worker: Worker, stage: Stage) -> None:
         worker.stage, worker.since = stage, self._clock.seconds()
 
+    def _send(self, worker: Worker, message: dict[str, Any]) -> None:
+        assert worker.process is not None
+        worker.pulse.sent += 1
+        worker.process.send(message)
+
+    def _send_news(self, worker: Worker) -> None:
+        """Tell a worker how things are by now, if it has room to hear it.
+
+        Who has not is told when it has taken what waits, and how things are then.
+        """
+        pulse = worker.pulse
+        pulse.is_behind = worker.stage is Stage.STARTING or pulse.is_full
+        if self._news is not None and not pulse.is_behind:
+            self._send(worker, self._news)
+
+    def _look(self) -> None:
+        """See whether those who serve still take what they are told."""
+        self._looking = self._clock.callLater(self._beat, self._look)
+        for worker in self.workers:
+            if worker.stage is not Stage.SERVING:
+                continue
+            if worker.pulse.looks * self._beat >= self._silence:
+                self._give_up(worker)
+            else:
+                worker.pulse.looks += 1
+                self._send(worker, {"do": "beat"})
+
+    def _give_up(self, worker: Worker) -> None:
+        if worker.pulse.is_lost:
+            return  # it waits for a disk, which not even a SIGKILL ends
+        worker.pulse.is_lost = True
+        _log.error(
+            "worker {number} has given no sign for {silence:g} s: killing it",
+            number=worker.number,
+            silence=self._silence,
+        )
+        if worker.process is not None:
+            worker.process.signal("KILL")
+
     def _begin(self, worker: Worker) -> None:
         worker.problem = ""
+        worker.pulse = Pulse()
         self._enter(worker, Stage.STARTING)
         try:
             worker.process = self._spawn(worker.number, _Ear(self, worker))
@@ -241,6 +298,10 @@ class Supervisor:
     def _hear(self, worker: Worker, message: dict[str, Any]) -> None:
         if "ready" in message:
             self._note_ready(worker)
+        elif "took" in message:
+            worker.pulse.note_taken(message["took"])
+            if worker.pulse.is_behind and worker.process is not None:
+                self._send_news(worker)
         elif "failed" in message:
             worker.problem = message["failed"]
         elif "answer" in message:
@@ -254,8 +315,10 @@ class Supervisor:
         if worker.stage is not Stage.STARTING:
             return
         self._enter(worker, Stage.SERVING)
-        if self._news is not None and worker.process is not None:
-            worker.process.send(self._news)
+        if self._looking is None:
+            self._looking = self._clock.callLater(self._beat, self._look)
+        if worker.process is not None:
+            self._send_news(worker)
         if self._started is None:
             _log.info("worker {number} serves again", number=worker.number)
         elif self.serving() == len(self.workers):
@@ -277,6 +340,8 @@ class Supervisor:
         if self._started is not None:
             started, self._started = self._started, None
             self._is_ending = True
+            if self._looking is not None:
+                self._looking.cancel()
             started.errback(WorkerFailed(worker.problem or f"a worker ended: {reason}"))
             return
         worker._failures = 1 if served and lasted >= _GOOD else worker._failures + 1

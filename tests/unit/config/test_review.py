@@ -21,7 +21,7 @@ _ACTED_ON = """
     http.listeners http.tls.certificate http.tls.key http.tls.clientcas
     http.tls.clientauth http.tls.minimumtls http.tls.ciphersuites http.host
     http.prefix http.secret http.relativeurls http.draintimeout http.headers
-    http.workers
+    http.workers http.workertimeout
     http.limits.headersize http.limits.headercount http.limits.headertimeout
     http.limits.idletimeout http.cors.origins http.cors.maxage http.trustforwarded
     http.http2.disabled catalog.maxentries tags.maxtags validation.disabled

@@ -19,6 +19,7 @@ class TamedProcess:
         pid: Its id.
         sent: What it was told.
         signals: The signals it got.
+        hangs: Whether it takes nothing of what it is told.
     """
 
     number: int
@@ -26,14 +27,25 @@ class TamedProcess:
     pid: int
     sent: list[dict[str, Any]] = field(factory=list)
     signals: list[str] = field(factory=list)
+    hangs: bool = False
+    _told: int = 0
 
     def send(self, message: dict[str, Any]) -> None:
-        """See WorkerProcess."""
-        self.sent.append(message)
+        """See WorkerProcess. It takes what it is told at once, if it does not hang."""
+        self._told += 1
+        if message != {"do": "beat"}:
+            self.sent.append(message)
+        if not self.hangs:
+            self.wake_up()
 
     def signal(self, name: str) -> None:
         """See WorkerProcess."""
         self.signals.append(name)
+
+    def wake_up(self) -> None:
+        """Take all that it was told."""
+        self.hangs = False
+        self.hears.heard({"took": self._told})
 
     def serve(self) -> None:
         """Say that it serves."""

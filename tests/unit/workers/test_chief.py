@@ -66,8 +66,9 @@ class ChiefTests(SynchronousTestCase):
         self.chief.dataReceived(to_line(message))
 
     def said(self) -> list[dict[str, Any]]:
-        """Return what we have said."""
-        return [json.loads(line) for line in self.transport.value().splitlines()]
+        """Return what we have said, but for how much we have taken."""
+        lines = [json.loads(line) for line in self.transport.value().splitlines()]
+        return [line for line in lines if "took" not in line]
 
     def test_commands(self) -> None:
         """We do what it says."""
@@ -75,6 +76,15 @@ class ChiefTests(SynchronousTestCase):
         for name in ("reload", "reopen", "hurry"):
             self.obey(do=name)
         self.assertEqual(["reload", "reopen", "hurry"], self.done)
+
+    def test_took(self) -> None:
+        """We say how many messages we have taken in all, after each lot of them."""
+        self.connect()
+        self.chief.dataReceived(to_line({"do": "reload"}) + to_line({"do": "beat"}))
+        self.obey(do="beat")
+        lines = [json.loads(line) for line in self.transport.value().splitlines()]
+        self.assertEqual([{"took": 2}, {"took": 3}], lines)
+        self.assertEqual(["reload"], self.done)
 
     def test_stop(self) -> None:
         """We stop once, whoever says so, and how often."""

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.workers.doubles import Nursery
+from tests.unit.workers.doubles import Nursery, TamedProcess
 from txregistry.workers.supervising import (
     NoAnswer,
     Stage,
@@ -230,6 +230,116 @@ class EndTests(SupervisorCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
 
+class HangingTests(SupervisorCase):
+    """A worker that takes nothing of what it is told."""
+
+    def hang(self) -> TamedProcess:
+        """Have both serve, and the first one hang."""
+        self.start()
+        process = self.nursery.processes[0]
+        process.hangs = True
+        return process
+
+    def test_killed(self) -> None:
+        """After 30 s or a little more it is killed, once, and replaced."""
+        process = self.hang()
+        for _ in range(3):
+            self.clock.advance(10)
+            self.assertEqual([], process.signals)
+        self.clock.advance(10)
+        self.assertEqual(["KILL"], process.signals)
+        self.clock.pump([10] * 5)
+        self.assertEqual(["KILL"], process.signals)
+        process.end()
+        self.clock.advance(0)
+        self.nursery.processes[2].serve()
+        self.assertEqual([Stage.SERVING] * 2, self.stages())
+        self.assertEqual([], self.nursery.processes[1].signals)
+        self.assertEqual(
+            [
+                "worker 1 has given no sign for 30 s: killing it",
+                "worker 1 has ended: killed by SIGKILL; starting it anew",
+                "worker 1 serves again",
+            ],
+            self.logged(),
+        )
+        self.clock.pump([10] * 5)
+        self.assertEqual([], self.nursery.processes[2].signals)
+
+    def test_in_time(self) -> None:
+        """One that goes on in time is left alone."""
+        process = self.hang()
+        self.clock.pump([10] * 3)
+        process.wake_up()
+        self.clock.pump([10] * 20)
+        self.assertEqual([], process.signals)
+
+    def test_asleep(self) -> None:
+        """When the machine has slept for a week, nobody has hung."""
+        process = self.hang()
+        self.clock.advance(7 * 24 * 3600)
+        process.wake_up()
+        self.clock.pump([10] * 5)
+        self.assertEqual([], process.signals)
+
+    def test_short(self) -> None:
+        """It may be another time."""
+        nursery = Nursery()
+        supervisor = Supervisor(1, nursery, self.clock, silence=1.5)
+        supervisor.start()
+        (process,) = nursery.processes
+        process.serve()
+        process.hangs = True
+        self.clock.pump([0.5] * 3)
+        self.assertEqual([], process.signals)
+        self.clock.advance(0.5)
+        self.assertEqual(["KILL"], process.signals)
+
+    def test_beginning(self) -> None:
+        """One that begins may take its time, and so may one that ends."""
+        self.start()
+        self.nursery.processes[0].end()
+        self.clock.advance(0)
+        process = self.nursery.processes[2]
+        process.hangs = True
+        self.clock.pump([10] * 9)
+        self.assertEqual([], process.signals)
+        process.serve()
+        self.supervisor.drain()
+        self.clock.pump([10] * 9)
+        self.assertEqual([], process.signals)
+
+    def test_asked(self) -> None:
+        """It is not asked for more than a hundred pages that it does not take."""
+        process = self.hang()
+        answers = [self.supervisor.ask(1, "/a", {}, 60) for _ in range(101)]
+        self.assertEqual(100, len(process.sent))
+        error = self.failureResultOf(answers.pop(), NoAnswer).value
+        self.assertIn("has not taken", str(error))
+        process.end()
+        for answer in answers:
+            self.failureResultOf(answer, NoAnswer)
+
+    def test_news(self) -> None:
+        """News do not pile up; when it goes on, it hears how things are by then."""
+        process = self.hang()
+        for number in range(1000):
+            self.supervisor.keep_told({"failures": {"a": str(number)}})
+        self.assertEqual(100, len(process.sent))
+        process.wake_up()
+        self.assertEqual({"failures": {"a": "999"}}, process.sent[-1])
+        self.assertEqual(101, len(process.sent))
+
+    def test_news_at_first(self) -> None:
+        """One that begins hears them once it serves."""
+        self.supervisor.start()
+        self.supervisor.keep_told({"failures": {}})
+        process = self.nursery.processes[0]
+        self.assertEqual([], process.sent)
+        process.serve()
+        self.assertEqual([{"failures": {}}], process.sent)
+
+
 class AskingTests(SupervisorCase):
     """What is asked and said."""
 
@@ -244,6 +354,7 @@ class AskingTests(SupervisorCase):
 
     def test_answer(self) -> None:
         """Its answer comes back; nothing is left of the question."""
+        before = self.clock.getDelayedCalls()
         asking = self.ask()
         process = self.nursery.processes[1]
         [question] = process.sent
@@ -252,7 +363,7 @@ class AskingTests(SupervisorCase):
         answer = {"answer": question["ask"], "body": "x"}
         process.hears.heard(answer)
         self.assertEqual(answer, self.successResultOf(asking))
-        self.assertEqual([], self.clock.getDelayedCalls())
+        self.assertEqual(before, self.clock.getDelayedCalls())
 
     def test_late(self) -> None:
         """One that does not answer is not waited for; its answer is for nobody."""

@@ -160,6 +160,7 @@ class HTTP(Section):
         relativeurls: Whether ``Location`` headers hold a path only.
         draintimeout: Seconds for requests to end in when the registry is stopped.
         workers: How many processes serve.
+        workertimeout: Seconds after which one of them that hangs is replaced.
         headers: Headers for every answer.
         limits: Limits on clients.
         cors: Use from browsers.
@@ -189,6 +190,7 @@ class HTTP(Section):
         default=30.0, validator=must(lambda t: t >= 0, "must not be negative")
     )
     workers: WorkerCount = field(factory=WorkerCount)
+    workertimeout: Seconds = field(default=30.0, validator=_LONGER)
     headers: Headers = field(factory=dict, repr=False, validator=_leaves_ours)
     limits: Limits = field(factory=Limits)
     cors: Cors = field(factory=Cors)
