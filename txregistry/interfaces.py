@@ -354,7 +354,23 @@ class Begin:
     path: str
 
 
-Change: TypeAlias = Put | Note | Publish | Remove | Begin
+@frozen
+class Vanish:
+    """A directory is to go with all below it, durably; ``PathNotFound`` if it is away.
+
+    It goes in one step, where there are directories that can: who keeps what a list of
+    the directory above was sees that it went. Elsewhere the key goes first.
+
+    Attributes:
+        path: The directory.
+        key: The file in it without which the rest is garbage, as a path from there.
+    """
+
+    path: str
+    key: str
+
+
+Change: TypeAlias = Put | Note | Publish | Remove | Begin | Vanish
 """Something to be done to a store."""
 
 

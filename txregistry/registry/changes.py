@@ -15,6 +15,7 @@ from txregistry.interfaces import (
     Publish,
     Put,
     Together,
+    Vanish,
 )
 
 
@@ -42,6 +43,8 @@ async def _make(driver: IStorageDriver, change: Change) -> None:
         await change.writer.commit(change.destination)
     elif isinstance(change, Begin):
         await _begin(driver, change.path)
+    elif isinstance(change, Vanish):
+        await _vanish(driver, change)
     else:
         with suppress(PathNotFound):
             await driver.delete(change.path)
@@ -61,3 +64,14 @@ async def _begin(driver: IStorageDriver, path: str) -> None:
         await driver.stat(path)
     except PathNotFound:
         await _note(driver, Note(path, b""))
+
+
+async def _vanish(driver: IStorageDriver, vanish: Vanish) -> None:
+    key = f"{vanish.path}/{vanish.key}"
+    await driver.delete(key)
+    try:
+        await driver.stat(key)
+    except PathNotFound:
+        with suppress(PathNotFound):  # drivers need not keep an empty folder
+            await driver.delete(vanish.path)
+    # Else another process has put it anew.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
@@ -13,6 +11,7 @@ from txregistry.interfaces import (
     PathNotFound,
     Put,
     Tell,
+    Vanish,
     tell_nobody,
 )
 from txregistry.oci.digest import Digest
@@ -20,6 +19,7 @@ from txregistry.oci.errors import ManifestUnknown, NameUnknown
 from txregistry.oci.events import Activity
 from txregistry.oci.names import Tag
 from txregistry.registry import links
+from txregistry.registry.changes import apply
 from txregistry.registry.folders import children
 from txregistry.registry.layout import CURRENT, RepositoryLayout
 from txregistry.registry.locks import Locks
@@ -139,15 +139,12 @@ class Tags:
             await self._remove(tag)
 
     async def _remove(self, tag: Tag) -> None:
-        link = self._layout.tag_link(tag)
+        # Not the link alone: who has a list of the tags at hand looks only whether a
+        # folder among them went.
         try:
-            await self._driver.delete(link)
+            await apply(self._driver, [Vanish(self._layout.tag(tag), CURRENT)])
         except PathNotFound:
             raise self._unknown(tag) from None
-        if await links.read(self._driver, link) is not None:
-            return  # another process has pushed it anew
-        with suppress(PathNotFound):  # drivers need not keep an empty folder
-            await self._driver.delete(self._layout.tag(tag))
 
     def _unknown(self, tag: Tag) -> ManifestUnknown:
         return ManifestUnknown({"name": str(self._layout.name), "tag": str(tag)})

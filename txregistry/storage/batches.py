@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
-from txregistry.interfaces import Change, Note, Publish, Put, Remove, Together
+from txregistry.interfaces import Change, Note, Publish, Put, Remove, Together, Vanish
 from txregistry.storage.brief import Brief
 from txregistry.storage.disk import Disk, persistently, write_all
 from txregistry.storage.drafts import Draft
@@ -182,6 +182,8 @@ def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:
         return LightStep(change.path, True, partial(disk.note, place, change.content))
     if isinstance(change, Remove):
         return LightStep(change.path, False, partial(disk.drop, place))
+    if isinstance(change, Vanish):
+        return VanishStep(disk, change.path)
     return LightStep(change.path, True, partial(disk.begin, place))
 
 
@@ -293,6 +295,40 @@ class LightStep:
 
     def end(self) -> None:
         """See Step."""
+
+
+class VanishStep:
+    """A directory goes at once: aside, where no path leads to. See Step."""
+
+    writes = False
+    descriptors = ()
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        """Take the disk and the driver's path."""
+        self.path = path
+        self._disk = disk
+        self._place = disk.place(path)
+        self.folder = os.path.dirname(self._place)
+        self._aside: str | None = None
+
+    def prepare(self) -> None:
+        """See Step."""
+
+    def take_effect(self) -> None:
+        """See Step."""
+        aside = self._disk.temporary(self._place)
+        self._disk.rename(self._place, aside)
+        self._aside = aside
+
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self.take_effect()
+
+    def end(self) -> None:
+        """See Step."""
+        if self._aside is not None:
+            with suppress(OSError):  # it is gone already for everybody
+                self._disk.drop(self._aside)
 
 
 def _folders_of(steps: Sequence[Step]) -> Iterator[str]:

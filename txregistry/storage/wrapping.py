@@ -20,6 +20,7 @@ from txregistry.interfaces import (
     Put,
     Remove,
     Together,
+    Vanish,
 )
 from txregistry.streams import IThreadSink
 
@@ -29,6 +30,7 @@ _ACTIONS: Final[dict[type[Change], str]] = {
     Publish: "Commit",
     Remove: "Delete",
     Begin: "Note",
+    Vanish: "Delete",
 }
 
 

@@ -12,6 +12,7 @@ from txregistry.interfaces import (
     Put,
     Remove,
     Together,
+    Vanish,
 )
 from txregistry.registry.changes import apply
 from txregistry.testing.driver_fixture import DriverFixture
@@ -85,6 +86,18 @@ class BatchCases(DriverFixture):
             await self.apply(Publish(writer, "/a/data"), Put("/b", b""))
         await writer.cancel()
         self.assertFalse(await self.exists("/b"))
+
+    async def test_batch_vanish(self) -> None:
+        """A directory vanishes with all below it, and can be there again at once."""
+        await self.apply(Put("/a/b/key", b"1"), Put("/a/b/c/d", b"2"), Put("/a/e", b""))
+        await self.apply(Vanish("/a/b", "key"))
+        self.assertEqual(["e"], await self.driver.list_children("/a"))
+        self.assertFalse(await self.exists("/a/b/c/d"))
+        with self.assertRaises(PathNotFound):
+            await self.apply(Vanish("/a/b", "key"), Put("/never", b""))
+        self.assertFalse(await self.exists("/never"))
+        await self.apply(Put("/a/b/key", b"3"))
+        self.assertEqual(["b", "e"], await self.driver.list_children("/a"))
 
     async def test_batch_invalid(self) -> None:
         """A path that is none fails."""

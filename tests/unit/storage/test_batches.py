@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 from twisted.internet.defer import execute
@@ -22,6 +23,7 @@ from txregistry.interfaces import (
     Remove,
     StorageError,
     Together,
+    Vanish,
 )
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
@@ -208,6 +210,40 @@ class CrashTests(BatchCase):
                     self.assertEqual(b"content", self.content(DATA))
                 else:
                     self.assertEqual(b"content", self.content(f"{SESSION}/data"))
+
+    def test_vanish(self) -> None:
+        """A process that has a list at hand lists no more than there is.
+
+        It has listed the folder before, and looks again after the crash.
+        """
+        for left in range(5):
+            with self.subTest(left=left):
+                self.root = f"{new_place(self)}/root"
+                os.makedirs(self.root)
+                disk = MortalDisk(self.root)
+                self.use(disk)
+                self.apply(Put("/tags/a/current/link", b""), Put("/tags/a/b/c", b""))
+                self.apply(Put("/tags/b/current/link", b""))
+                long_ago = time.time() - 60
+                os.utime(f"{self.root}/tags", (long_ago, long_ago))
+                other = FilesystemDriver(Disk(self.root), Clock(), execute)
+                self.assertEqual(["a", "b"], self.tags_of(other))
+                disk.left = left
+                dying = self.driver.apply([Vanish("/tags/a", "current/link")])
+                dying.addErrback(lambda failure: failure.trap(Died))
+                self.successResultOf(dying)
+                there = self.exists("/tags/a/current/link")
+                self.assertEqual(left == 0, there)
+                self.assertEqual(["a", "b"] if there else ["b"], self.tags_of(other))
+                names = self.successResultOf(other.list_children("/tags"))
+                self.assertEqual(["a", "b"] if there else ["b"], names)
+
+    def tags_of(self, driver: FilesystemDriver) -> list[str]:
+        """Return the folders that hold a link."""
+        found: list[str] = self.successResultOf(
+            driver.list_holders("/tags", "current/link")
+        )
+        return found
 
     def steps_of(
         self, prepare: Callable[[MortalDisk], None], together: bool = False
