@@ -326,6 +326,32 @@ class EndTests(WorkersCase):
             wait_for(lambda: all(map(is_gone, pids)), "they are gone")
         self.assertFalse(is_serving(registry.port))
 
+    def test_left(self) -> None:
+        """The next start removes what one has left that was killed."""
+        temporary = self.folder()
+
+        def folders() -> list[str]:
+            return [path.name for path in temporary.glob("txregistry-metrics-*")]
+
+        made = Registry(
+            self.folder(),
+            kind="txregistry",
+            http=self.http(),
+            env={"TMPDIR": str(temporary)},
+        )
+        registry = self.server(made).start()
+        pids = self.pids()
+        (left,) = folders()
+        registry.daemon.kill()
+        wait_for(lambda: all(map(is_gone, pids)), "they are gone")
+        self.assertEqual([left], folders())
+        registry.start()
+        self.pids()
+        self.assertEqual(1, len(folders()))
+        self.assertNotIn(left, folders())
+        registry.stop()
+        self.assertEqual([], folders())
+
 
 class SeeingTests(WorkersCase):
     """What is to be seen of them."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,6 +18,8 @@ from prometheus_client.registry import Collector
 from txregistry.observe.exporters import UnusableVariable
 
 _VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_PREFIX: Final = "txregistry-metrics-"
 
 
 class Folder(Protocol):
@@ -67,23 +71,42 @@ class SharedFolder:
 class WorkersFolder(Collector):
     """A folder of our own in which workers count, each under its number. See Folder.
 
-    So one that takes the place of another goes on with what that one has counted.
+    So one that takes the place of another goes on with what that one has counted. It is
+    locked as long as we run: one that nobody has locked was left by a process that was
+    killed.
+
+    Attributes:
+        path: The folder; empty: there is none now.
     """
 
     path = ""
+    _descriptor = -1
 
     def add_to(self, collectors: CollectorRegistry) -> None:
         """See Folder."""
         collectors.register(self)
 
     def enter(self) -> None:
-        """See Folder: make it."""
-        self.path = tempfile.mkdtemp(prefix="txregistry-")
+        """See Folder: make it, and remove what the killed have left."""
+        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            _sweep(str(left))
+        while not self.path:
+            path = tempfile.mkdtemp(prefix=_PREFIX)
+            try:
+                self._descriptor = _locked(path)
+            except (FileNotFoundError, BlockingIOError):
+                continue  # another process took it for one that was left
+            except OSError:
+                pass  # there are no locks there, so that nobody will remove it
+            self.path = path
 
     def leave(self) -> None:
         """See Folder: remove it."""
         path, self.path = self.path, ""
         shutil.rmtree(path, ignore_errors=True)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def forget(self, number: int) -> None:
         """Take away what a worker had of what is now; what it has counted stays."""
@@ -120,6 +143,34 @@ class NumberedFolder:
         name = _name(self._number)
         made = values.MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call]
         values.ValueClass = made
+
+
+def _locked(folder: str) -> int:
+    """Lock a folder of ours; return the descriptor that holds the lock.
+
+    Raises:
+        FileNotFoundError: It is gone.
+        BlockingIOError: Another process has locked it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.stat(folder)  # it may have gone while we came
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sweep(folder: str) -> None:
+    """Remove a folder that a process of ours has left that was killed."""
+    with suppress(OSError):  # it is used, or no folder, or not ours
+        descriptor = _locked(folder)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                shutil.rmtree(folder)
+        finally:
+            os.close(descriptor)
 
 
 def _name(number: int) -> str:

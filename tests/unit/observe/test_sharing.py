@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from prometheus_client import values
@@ -13,7 +14,7 @@ from txregistry.observe.exporters import UnusableVariable
 from txregistry.observe.gauges import HealthGauges
 from txregistry.observe.metrics import Metrics
 from txregistry.observe.request_metrics import RequestMetrics
-from txregistry.observe.sharing import SharedFolder, shared_folder
+from txregistry.observe.sharing import SharedFolder, WorkersFolder, shared_folder
 
 IN_FLIGHT = "registry_http_in_flight_requests"
 BLOB = {"handler": "blob"}
@@ -88,3 +89,72 @@ class SharingTests(SynchronousTestCase):
         for path in ("", str(self.path / "none")):
             with self.assertRaises(UnusableVariable):
                 shared_folder({"PROMETHEUS_MULTIPROC_DIR": path})
+
+
+class LeftTests(SynchronousTestCase):
+    """Folders of workers that processes have left."""
+
+    def setUp(self) -> None:
+        """Have a folder for temporary files."""
+        self.path = Path(self.mktemp()).absolute()
+        self.path.mkdir()
+        self.patch(tempfile, "tempdir", str(self.path))
+
+    def names(self) -> list[str]:
+        """Return what is there."""
+        return sorted(path.name for path in self.path.iterdir())
+
+    def entered(self) -> WorkersFolder:
+        """Return a folder that is in use."""
+        folder = WorkersFolder()
+        folder.enter()
+        return folder
+
+    def test_own(self) -> None:
+        """It is there as long as it is used."""
+        folder = self.entered()
+        self.assertEqual([Path(folder.path).name], self.names())
+        folder.leave()
+        folder.leave()
+        self.assertEqual([], self.names())
+
+    def test_killed(self) -> None:
+        """What one has left that was killed is removed by the next one."""
+        killed, alive = self.entered(), self.entered()
+        (Path(killed.path) / "counter_worker1.db").touch()
+        os.close(killed._descriptor)
+        new = self.entered()
+        names = [Path(folder.path).name for folder in (alive, new)]
+        self.assertEqual(sorted(names), self.names())
+        for folder in (alive, new):
+            folder.leave()
+
+    def test_others(self) -> None:
+        """What is of another name, no folder or somebody else's stays."""
+        (self.path / "txregistry-other").mkdir()
+        (self.path / "txregistry-metrics-file").touch()
+        (self.path / "kept").mkdir()
+        (self.path / "txregistry-metrics-link").symlink_to(self.path / "kept")
+        before = self.names()
+        self.entered().leave()
+        self.assertEqual(before, self.names())
+        (self.path / "txregistry-metrics-theirs").mkdir()
+        self.patch(os, "geteuid", lambda: os.getuid() + 1)
+        self.entered().leave()
+        self.assertIn("txregistry-metrics-theirs", self.names())
+
+    def test_swept_too_soon(self) -> None:
+        """One that another process takes for left while it is made is made again."""
+        make, made = tempfile.mkdtemp, []
+
+        def make_and_lose(**named: str) -> str:
+            made.append(make(**named))
+            if len(made) == 1:
+                os.rmdir(made[0])
+            return made[-1]
+
+        self.patch(tempfile, "mkdtemp", make_and_lose)
+        folder = self.entered()
+        self.assertEqual([Path(folder.path).name], self.names())
+        self.assertEqual(2, len(made))
+        folder.leave()
