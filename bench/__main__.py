@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.act(arguments)
     except (ValueError, OSError) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:  # again, while the trees go
+        sys.exit("bench: broken off")
 
 
 def _show(arguments: argparse.Namespace) -> None:
@@ -64,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> None:
         results.machine["rounds"] = f"{rounds}, {seconds:g} s each where time is given"
         results.servers = {kind.name: version_of(kind.command) for kind in kinds}
         client = Client(make_program(HOME))
-        fleet = Fleet(folder)
+        fleet = Fleet(folder, arguments.folder)
         stack.callback(fleet.close)
         bench = Bench(client, fleet, folder, seconds, stack)
         try:

@@ -8,6 +8,7 @@ from itertools import chain
 from time import monotonic
 
 from bench.figures import shown
+from bench.progress import Progress
 from bench.results import Results
 from bench.servers import Kind
 from bench.workloads import ceiling, images, lists, memory, pulls, pushes, requests
@@ -36,7 +37,8 @@ def chosen(workloads: Sequence[Workload], names: Sequence[str]) -> list[Workload
 
     Args:
         workloads: All of them.
-        names: Groups, workloads, or what workloads' names begin with; none: all.
+        names: Groups, workloads, or what workloads' names begin with if there are none
+            of that name; none: all.
 
     Raises:
         ValueError: A name is none of these.
@@ -45,11 +47,9 @@ def chosen(workloads: Sequence[Workload], names: Sequence[str]) -> list[Workload
         return list(workloads)
     wanted = set()
     for name in names:
-        found = [
-            each.name
-            for each in workloads
-            if each.group == name or each.name.startswith(name)
-        ]
+        found = [each.name for each in workloads if name in (each.group, each.name)]
+        if not found:
+            found = [each.name for each in workloads if each.name.startswith(name)]
         if not found:
             raise ValueError(f"no workload, and no group of workloads: {name}")
         wanted.update(found)
@@ -76,17 +76,18 @@ def run(
         results: Where to add what is found.
         keep: Called with the results after each workload.
     """
-    began = monotonic()
+    progress = Progress(len(workloads), rounds, monotonic())
     for number in range(rounds):
         for place, workload in enumerate(workloads):
-            spent = monotonic() - began
-            _say(f"{spent:5.0f} s  {number + 1}/{rounds}  {workload.name:28}")
+            _say(f"{progress.line(monotonic())}  {workload.name:28}")
             least = [Kind(LEAST, [])]
             turns = least if workload.alone else _turned(kinds, number + place)
             for kind in turns:
                 _run_one(bench, kind, workload, results)
             keep(results)
+            progress.done(monotonic())
             _say("\n")
+    _say(f"{progress.line(monotonic())}\n")
 
 
 def _turned(kinds: Sequence[Kind], by: int) -> list[Kind]:

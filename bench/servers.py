@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from bench.listed import make_listed
 from bench.trees import Tree
 from tests.certificates import Authority
 from tests.real.daemons import Daemon, free_port
@@ -23,7 +24,8 @@ OURS: Final = "txregistry"
 GO: Final = "docker-registry"
 USER: Final = "alice"
 PASSWORD: Final = "open sesame"
-SETTINGS: Final = ("plain", "auth", "tls")
+SETTINGS: Final = ("plain", "auth", "tls", "lists")
+"""With ``lists`` what is served is not a registry's own tree; see ``bench.listed``."""
 _COST: Final = 10
 _QUIET: Final = {"OTEL_TRACES_EXPORTER": "none"}
 
@@ -139,9 +141,10 @@ class Server:
 class Fleet:
     """The registries of a run."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take a folder on the disk to measure with."""
+    def __init__(self, folder: Path, kept: Path) -> None:
+        """Take folders on the disk to measure with: one for the run, one that stays."""
         self._folder = folder
+        self._kept = kept
         self._trees: dict[str, Tree] = {}
         self._running: dict[tuple[str, str], Server] = {}
         self._stack = ExitStack()
@@ -170,9 +173,9 @@ class Fleet:
         return running
 
     @contextmanager
-    def fresh(self, kind: Kind) -> Iterator[Server]:
+    def fresh(self, kind: Kind, setting: str = "plain") -> Iterator[Server]:
         """Start a server that nobody has asked anything, and stop it."""
-        server = self._start(kind, "plain")
+        server = self._start(kind, setting)
         try:
             yield server
         finally:
@@ -184,7 +187,8 @@ class Fleet:
         tree.root.mkdir(parents=True, exist_ok=True)
         place = tree.root.parent
         config = place / f"{setting}-{port}.yml"
-        settings = kind.configuration(tree.root, port, setting, self._folder)
+        served = make_listed(self._kept) if setting == "lists" else tree.root
+        settings = kind.configuration(served, port, setting, self._folder)
         config.write_text(json.dumps(settings))
         began = time.monotonic()
         daemon = Daemon(kind.argv(config), place / f"{setting}.log", _QUIET)

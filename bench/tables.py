@@ -78,8 +78,9 @@ which is that of all the server's processes.
 {servers}
 
 Each serves a tree of its own on the same disk by its filesystem driver, with its
-default logging, to a file. What is pushed is random and new, and the disk is at rest
-before.
+default logging, to a file; what is listed is the same tree for all, and nothing in it
+changes.
+What is pushed is random and new, and the disk is at rest before.
 
 | to repeat | |
 |---|---|

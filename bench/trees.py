@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.real.images import make_image, make_layer
-from tests.real.wire import MANIFEST
 from txregistry.oci.digest import Digest
 from txregistry.oci.names import Name, Tag
 from txregistry.registry.layout import RepositoryLayout, blob_data
@@ -18,7 +16,6 @@ from txregistry.registry.layout import RepositoryLayout, blob_data
 MIB: Final = 1024 * 1024
 IMAGES: Final = "bench/images"
 TAGS: Final = [f"v{number}" for number in range(16)]
-MANY_TAGS: Final = "bench/tags"
 BLOBS: Final = "bench/blobs"
 _STEP: Final = 8 * MIB
 
@@ -36,7 +33,6 @@ class Tree:
         self._large: dict[int, str] = {}
         self._digests: list[str] = []
         self._blobs: list[str] = []
-        self._has: set[str] = set()
 
     def images(self) -> tuple[list[str], list[str]]:
         """Hold some small images, tagged ``TAGS``.
@@ -84,27 +80,6 @@ class Tree:
         """Return where a blob's bytes lie."""
         return self._path(blob_data(Digest.parse(digest)))
 
-    def many_tags(self, count: int) -> None:
-        """Hold a repository with so many tags."""
-        if "tags" in self._has:
-            return
-        digest = self._write_manifest(MANY_TAGS, _empty_manifest())
-        for number in range(count):
-            self._tag(MANY_TAGS, many_tag(number), digest)
-        self._has.add("tags")
-
-    def many_repositories(self, count: int) -> None:
-        """Hold so many repositories with an image each."""
-        if "repositories" in self._has:
-            return
-        content = _empty_manifest()
-        for number in range(count):
-            name = many_name(number)
-            digest = self._write_manifest(name, content)
-            self._link_layer(name, digest)
-            self._tag(name, "latest", digest)
-        self._has.add("repositories")
-
     def remove(self, name: str) -> None:
         """Remove a repository, and the blobs and manifests that it links."""
         layout = RepositoryLayout(Name.parse(name))
@@ -138,8 +113,7 @@ class Tree:
         layout = RepositoryLayout(Name.parse(name))
         parsed = Tag.parse(tag)
         self._write(layout.tag_link(parsed), str(digest).encode())
-        if name != MANY_TAGS:  # what lists read is enough there
-            self._write(layout.tag_index_link(parsed, digest), str(digest).encode())
+        self._write(layout.tag_index_link(parsed, digest), str(digest).encode())
 
     def _write(self, path: str, content: bytes) -> None:
         place = self._path(path)
@@ -149,30 +123,3 @@ class Tree:
 
     def _path(self, path: str) -> Path:
         return self.root / path.lstrip("/")
-
-
-def many_tag(number: int) -> str:
-    """Return the name of one of many tags; they are in order."""
-    return f"release-{number:06}"
-
-
-def many_name(number: int) -> str:
-    """Return the name of one of many repositories; they are in order."""
-    return f"team-{number // 100:03}/service-{number % 100:02}"
-
-
-def _empty_manifest() -> bytes:
-    """Return a manifest that names one small content, config and layer in one."""
-    content: dict[str, Any] = {
-        "mediaType": "application/vnd.oci.empty.v1+json",
-        "digest": f"sha256:{hashlib.sha256(b'{}').hexdigest()}",
-        "size": 2,
-    }
-    return json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": content,
-            "layers": [content],
-        }
-    ).encode()

@@ -1,7 +1,7 @@
 /* Main: the command line.
  *
  * load MODE --port P [--tls] [--connections N] [--seconds S] [--count C] [--header H]…
- *   requests   --target T… [--method M]
+ *   requests   --target T… [--method M] [--grace S]
  *   downloads  --target T [--rate B] [--ranges SIZE] [--copy]
  *   uploads    --name REPOSITORY --size B [--flow patch|chunked|put|post] [--manifest]
  *   idle       --target T
@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 
 enum { PORT = 1, TLS, CONNECTIONS, SECONDS, COUNT, HEADER, TARGET, METHOD,
-       RATE, RANGES, COPY, NAME, SIZE, FLOW, MANIFEST };
+       RATE, RANGES, COPY, NAME, SIZE, FLOW, MANIFEST, GRACE };
 
 static const struct option known[] = {
     {"port", required_argument, NULL, PORT},
@@ -37,6 +37,7 @@ static const struct option known[] = {
     {"size", required_argument, NULL, SIZE},
     {"flow", required_argument, NULL, FLOW},
     {"manifest", no_argument, NULL, MANIFEST},
+    {"grace", required_argument, NULL, GRACE},
     {NULL, 0, NULL, 0},
 };
 
@@ -78,6 +79,7 @@ static void take(struct options *options, int what)
     case SIZE: options->size = atol(optarg); break;
     case FLOW: options->flow = optarg; break;
     case MANIFEST: options->manifest = true; break;
+    case GRACE: options->grace = atof(optarg); break;
     default: exit(2);
     }
 }

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final
 
 from attrs import frozen
 
+from bench.listed import MANY_TAGS, REPOSITORIES, TAGS, many_name, many_tag
+from bench.processes import cpu_seconds
 from bench.results import Row, Sample
 from bench.servers import Kind
-from bench.trees import MANY_TAGS, Tree, many_name, many_tag
 from bench.workloads.base import Bench, Workload, clients
 from bench.workloads.requests import rate_of
+from tests.real.wire import connected
 
-TAGS: Final = 34_000
-REPOSITORIES: Final = 10_000
 _PAGE: Final = 1_000
 
 
@@ -28,22 +29,12 @@ class _List:
         group: Their group.
         title: What it is.
         targets: What is asked for in turn.
-        prepare: Makes a tree hold what is listed.
     """
 
     key: str
     group: str
     title: str
     targets: Sequence[str]
-    prepare: Callable[[Tree], None]
-
-
-def _with_tags(tree: Tree) -> None:
-    tree.many_tags(TAGS)
-
-
-def _with_repositories(tree: Tree) -> None:
-    tree.many_repositories(REPOSITORIES)
 
 
 def _pages(base: str, count: int, name: Callable[[int], str]) -> list[str]:
@@ -58,28 +49,24 @@ _LISTS: Final = (
         "tags",
         f"tags list of {TAGS:,}, whole",
         [f"/v2/{MANY_TAGS}/tags/list"],
-        _with_tags,
     ),
     _List(
         "tags-pages",
         "tags",
         f"tags list of {TAGS:,}, its pages of {_PAGE:,}",
         _pages(f"/v2/{MANY_TAGS}/tags/list", TAGS, many_tag),
-        _with_tags,
     ),
     _List(
         "catalog-pages",
         "catalog",
         f"catalog of {REPOSITORIES:,}, its pages of {_PAGE:,}",
         _pages("/v2/_catalog", REPOSITORIES, many_name),
-        _with_repositories,
     ),
     _List(
         "catalog-first",
         "catalog",
         f"catalog of {REPOSITORIES:,}, its first 100",
         ["/v2/_catalog?n=100"],
-        _with_repositories,
     ),
 )
 
@@ -91,16 +78,27 @@ def workloads() -> Iterator[Workload]:
             row = Row(f"{listed.title}, {clients(count)}", "/s", cpu="us")
             run = partial(_run, listed, count)
             yield Workload(f"{listed.key}-{count}", listed.group, {"": row}, run)
+        row = Row(f"{listed.title}, once, just started", "ms", more=False, cpu="us")
+        run = partial(_run_once, listed)
+        yield Workload(f"{listed.key}-started", listed.group, {"": row}, run)
 
 
 def _run(listed: _List, count: int, bench: Bench, kind: Kind) -> list[Sample]:
-    server = bench.fleet.server(kind)
-    listed.prepare(server.tree)
     measured = bench.measure(
-        server,
+        bench.fleet.server(kind, "lists"),
         "requests",
         *(f"--target={target}" for target in listed.targets),
         f"--connections={count}",
         bench.for_seconds(),
     )
     return [rate_of(measured)]
+
+
+def _run_once(listed: _List, bench: Bench, kind: Kind) -> list[Sample]:
+    """Ask a server for the list that nobody has asked before."""
+    with bench.fleet.fresh(kind, "lists") as server, connected(server.port) as wire:
+        cpu, began = cpu_seconds(server.pid), perf_counter()
+        for target in listed.targets:
+            wire.ask("GET", target, expect=200)
+        spent = perf_counter() - began
+        return [Sample(spent * 1000, (cpu_seconds(server.pid) - cpu) * 1e6)]

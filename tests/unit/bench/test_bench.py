@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench.client import Load, LoadFailed
 from bench.figures import ratio, shown, spread
+from bench.progress import Progress
 from bench.results import Results, Row, Sample
 from bench.running import all_workloads, chosen
 from bench.servers import Kind
@@ -40,6 +41,38 @@ class FiguresTests(SynchronousTestCase):
         """Three digits can be read."""
         found = [shown(value) for value in (12345.6, 12.34, 1.234, 0.01234, 0)]
         self.assertEqual(["12,346", "12.3", "1.23", "0.0123", "0.00"], found)
+
+
+class ProgressTests(SynchronousTestCase):
+    """How far a run is."""
+
+    def test_nothing_done(self) -> None:
+        """Before the first step is done nobody knows how long it will take."""
+        progress = Progress(2, 3, 100.0)
+        self.assertIsNone(progress.left())
+        self.assertEqual("  0.0 min,    ? to go, round 1 of 3", progress.line(100.0))
+
+    def test_first_round(self) -> None:
+        """What was not done yet takes as long as what was, on average."""
+        progress = Progress(3, 2, 0.0)
+        progress.done(10.0)
+        progress.done(40.0)
+        self.assertEqual(20.0 + 10.0 + 30.0 + 20.0, progress.left())
+
+    def test_later_rounds(self) -> None:
+        """A step takes as long as in the round before."""
+        progress = Progress(2, 2, 0.0)
+        for now in (100.0, 160.0, 170.0):
+            progress.done(now)
+        self.assertEqual(60.0, progress.left())
+        self.assertEqual("  3.0 min,    1 to go, round 2 of 2", progress.line(180.0))
+
+    def test_over(self) -> None:
+        """In the end nothing is left."""
+        progress = Progress(1, 1, 0.0)
+        progress.done(5.0)
+        self.assertEqual(0, progress.left())
+        self.assertIn("round 1 of 1", progress.line(5.0))
 
 
 class LoadTests(SynchronousTestCase):
@@ -120,6 +153,12 @@ class ChoiceTests(SynchronousTestCase):
         """A group's name chooses all that is of it."""
         found = chosen(all_workloads(), ["manifests"])
         self.assertEqual({"manifests"}, {each.group for each in found})
+
+    def test_exact(self) -> None:
+        """A workload's whole name is that workload; a part of one, all that have it."""
+        found = chosen(all_workloads(), ["manifest-tag-1"])
+        self.assertEqual(["manifest-tag-1"], [each.name for each in found])
+        self.assertEqual(4, len(chosen(all_workloads(), ["manifest-tag"])))
 
     def test_unknown(self) -> None:
         """A name that is none is an error."""
