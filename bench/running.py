@@ -76,17 +76,23 @@ def run(
         results: Where to add what is found.
         keep: Called with the results after each workload.
     """
-    progress = Progress(len(workloads), rounds, monotonic())
-    for number in range(rounds):
-        for place, workload in enumerate(workloads):
-            _say(f"{progress.line(monotonic())}  {workload.name:28}")
-            least = [Kind(LEAST, [])]
-            turns = least if workload.alone else _turned(kinds, number + place)
-            for kind in turns:
-                _run_one(bench, kind, workload, results)
-            keep(results)
-            progress.done(monotonic())
-            _say("\n")
+    plan = [
+        (number, place, workload)
+        for number in range(rounds)
+        for place, workload in enumerate(workloads)
+        if number == 0 or not workload.once
+    ]
+    progress = Progress([workload.name for _, _, workload in plan], monotonic())
+    for number, place, workload in plan:
+        line = progress.line(monotonic())
+        _say(f"{line}, round {number + 1} of {rounds}  {workload.name:28}")
+        least = [Kind(LEAST, [])]
+        turns = least if workload.alone else _turned(kinds, number + place)
+        for kind in turns:
+            _run_one(bench, kind, workload, results)
+        keep(results)
+        progress.done(monotonic())
+        _say("\n")
     _say(f"{progress.line(monotonic())}\n")
 
 

@@ -27,7 +27,11 @@ PASSWORD: Final = "open sesame"
 SETTINGS: Final = ("plain", "auth", "tls", "lists")
 """With ``lists`` what is served is not a registry's own tree; see ``bench.listed``."""
 _COST: Final = 10
-_QUIET: Final = {"OTEL_TRACES_EXPORTER": "none"}
+_ENVIRONMENT: Final = {
+    "OTEL_TRACES_EXPORTER": "none",
+    # Whatever whoever measures has set: modules are compiled once, as for a user.
+    "PYTHONDONTWRITEBYTECODE": "",
+}
 
 
 @frozen
@@ -191,7 +195,7 @@ class Fleet:
         settings = kind.configuration(served, port, setting, self._folder)
         config.write_text(json.dumps(settings))
         began = time.monotonic()
-        daemon = Daemon(kind.argv(config), place / f"{setting}.log", _QUIET)
+        daemon = Daemon(kind.argv(config), place / f"{setting}.log", _ENVIRONMENT)
         try:
             _wait(daemon, port, setting == "tls")
         except BaseException:

@@ -33,8 +33,7 @@ struct options {
     const char *flow;     /* patch, chunked, put or post */
     const char *name;     /* the repository that is pushed to */
     bool manifest;        /* whether a manifest with a tag follows each blob */
-    double grace;         /* so many seconds later it does not matter what is due; 0: it
-                             does */
+    double grace;         /* seconds for the answers that are due when time is over */
 };
 
 /* A connection. */

@@ -96,7 +96,8 @@ static void allow_many_files(void)
 int main(int argc, char **argv)
 {
     static struct options options = {
-        .connections = 1, .method = "GET", .flow = "patch", .name = "load", .size = 1024};
+        .connections = 1, .method = "GET", .flow = "patch", .name = "load", .size = 1024,
+        .grace = 60};
     const char *mode = argc > 1 ? argv[1] : "";
     int what;
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define LONG 60       /* seconds for the answers that are due when time is over */
 #define MOST_ERRORS 100
 #define READ_SIZE (256 * 1024)
 
@@ -172,17 +171,15 @@ static void on_readable(struct run *run, struct connection *connection)
 static void loop(struct run *run)
 {
     struct epoll_event events[256];
-    double grace = run->options->grace > 0 ? run->options->grace : LONG;
 
-    while (run->waiting > 0 && now() < run->end + grace) {
+    while (run->waiting > 0 && now() < run->end + run->options->grace) {
         int count = epoll_wait(run->epoll, events, 256, 200);
         for (int index = 0; index < count; index++)
             on_readable(run, events[index].data.ptr);
         if (run->tally.errors > MOST_ERRORS)
             return;
     }
-    if (run->options->grace == 0)
-        run->tally.errors += run->waiting;
+    run->tally.errors += run->waiting;
 }
 
 int requests_main(const struct options *options)
@@ -204,7 +201,7 @@ int requests_main(const struct options *options)
     fflush(stdout);
     getchar();
     began = now();
-    run->end = began + (options->seconds > 0 ? options->seconds : LONG);
+    run->end = began + options->seconds;
     for (int index = 0; index < options->connections; index++)
         send_one(run, &run->connections[index]);
     loop(run);

@@ -55,6 +55,7 @@ class Workload:
         rows: What it finds, by what comes after the name; in order.
         run: Does it once against a kind of registry, and returns a sample for each row.
         alone: Whether no registry takes part, only the load client's own server.
+        once: Whether it takes so long that one round has to do.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Workload:
     rows: dict[str, Row]
     run: Callable[[Bench, Kind], Sequence[Sample]]
     alone: bool = False
+    once: bool = False
 
 
 def size_name(size: int) -> str:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from bench.client import Measured
 from bench.results import Row, Sample
-from bench.servers import PASSWORD, USER, Kind, Server
+from bench.servers import PASSWORD, USER, Kind
 from bench.trees import IMAGES, TAGS, Tree
 from bench.workloads.base import Bench, Workload
 from tests.real.wire import ACCEPT_ALL
@@ -19,12 +19,11 @@ from tests.real.wire import ACCEPT_ALL
 CONNECTIONS: Final = (1, 16, 128, 1000)
 _CROWD: Final = 1000
 """With so many connections, or more, the slowest are a row of their own."""
-_MANY_PASSWORDS: Final = 128
-_GRACE: Final = 6.0
-"""So many seconds there are to answer many who show passwords.
+_GRACE: Final = 240.0
+"""So many seconds there are for answers that are due in the end.
 
-The Go registry would take a minute or two for all of them, and so much more for those
-who have left that nobody else asks it afterwards.
+The Go registry takes one or two minutes for a crowd that shows passwords, which is done
+once, and none of them is answered much before the others.
 """
 _SECURE: Final = (16, 128)
 
@@ -103,14 +102,15 @@ def _workload(request: _Request, connections: int, setting: str) -> Workload:
     many = "1 connection" if connections == 1 else f"{connections:,} connections"
     title = f"{request.title}{how}, {many}"
     rows = {"": Row(title, "/s", cpu="us")}
-    hurried = setting == "auth" and connections >= _MANY_PASSWORDS
-    if connections >= _CROWD and not hurried:
+    crowd = connections >= _CROWD
+    if crowd:
         rows["-p99"] = Row(f"{title}: 99 of 100 within", "ms", more=False)
     return Workload(
         f"{'' if plain else f'{setting}-'}{request.key}-{connections}",
         request.group if plain else setting,
         rows,
-        partial(_run_hurried if hurried else _run, request, connections, setting),
+        partial(_run, request, connections, setting),
+        once=crowd and setting == "auth",
     )
 
 
@@ -118,38 +118,20 @@ def _run(
     request: _Request, connections: int, setting: str, bench: Bench, kind: Kind
 ) -> list[Sample]:
     server = bench.fleet.server(kind, setting)
-    measured = _ask(request, connections, bench, server)
-    samples = [rate_of(measured)]
-    if connections >= _CROWD:
-        samples.append(Sample(measured.load.p99))
-    return samples
-
-
-def _run_hurried(
-    request: _Request, connections: int, setting: str, bench: Bench, kind: Kind
-) -> list[Sample]:
-    with bench.fleet.fresh(kind, setting) as server:
-        words = [f"--grace={_GRACE}"]
-        return [rate_of(_ask(request, connections, bench, server, words))]
-
-
-def _ask(
-    request: _Request,
-    connections: int,
-    bench: Bench,
-    server: Server,
-    words: Sequence[str] = (),
-) -> Measured:
-    return bench.measure(
+    measured = bench.measure(
         server,
         "requests",
         f"--method={request.method}",
         *(f"--target={target}" for target in request.targets(server.tree)),
         f"--connections={connections}",
         bench.for_seconds(),
-        *headers(server.setting),
-        *words,
+        f"--grace={_GRACE}",
+        *headers(setting),
     )
+    samples = [rate_of(measured)]
+    if connections >= _CROWD:
+        samples.append(Sample(measured.load.p99))
+    return samples
 
 
 def rate_of(measured: Measured) -> Sample:
