@@ -12,15 +12,18 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.python import usage
 
-from txregistry.config import ConfigError, load
-from txregistry.logs import Places, open_logs
-from txregistry.service import make_service
-from txregistry.serving import (
-    RegistryService,
-    settle_memory,
-    spare_from_signals,
-    stop_on_signals,
-)
+from txregistry.starting import importing
+
+with importing():
+    from txregistry.config import ConfigError, load
+    from txregistry.logs import Places, open_logs
+    from txregistry.service import make_service
+    from txregistry.serving import (
+        RegistryService,
+        settle_memory,
+        spare_from_signals,
+        stop_on_signals,
+    )
 
 _log = Logger()
 

@@ -23,12 +23,15 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from txregistry.config import ConfigError, Document, load_document
-from txregistry.logs import Places, open_logs
-from txregistry.service import make_service
-from txregistry.serving import RegistryService, settle_memory
-from txregistry.workers.assignment import ASSIGNMENT, Assignment
-from txregistry.workers.chief import Chief
+from txregistry.starting import importing
+
+with importing():
+    from txregistry.config import ConfigError, Document, load_document
+    from txregistry.logs import Places, open_logs
+    from txregistry.service import make_service
+    from txregistry.serving import RegistryService, settle_memory
+    from txregistry.workers.assignment import ASSIGNMENT, Assignment
+    from txregistry.workers.chief import Chief
 
 _log = Logger()
 

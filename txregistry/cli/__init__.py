@@ -13,12 +13,15 @@ from typing import Final
 import click
 from twisted.logger import Logger, globalLogBeginner
 
-from txregistry import __version__
-from txregistry.cli.settings import fail, load_settings
-from txregistry.config import ConfigError, render
-from txregistry.logs import Places, open_logs
-from txregistry.service import make_service
-from txregistry.serving import settle_memory, spare_from_signals, stop_on_signals
+from txregistry.starting import importing
+
+with importing():
+    from txregistry import __version__
+    from txregistry.cli.settings import fail, load_settings
+    from txregistry.config import ConfigError, render
+    from txregistry.logs import Places, open_logs
+    from txregistry.service import make_service
+    from txregistry.serving import settle_memory, spare_from_signals, stop_on_signals
 
 _log = Logger()
 
