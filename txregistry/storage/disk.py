@@ -99,9 +99,12 @@ class Disk:
         names = os.listdir(place)
         if after:
             names = [name for name in names if name > after]
-        shown: list[str] = []
-        for start in range(0, len(names), _TOGETHER):
-            shown += _shown(place, names[start : start + _TOGETHER])
+        if len(names) <= _TOGETHER:
+            shown = _shown(place, names)
+        else:
+            shown = []
+            for start in range(0, len(names), _TOGETHER):
+                shown += _shown(place, names[start : start + _TOGETHER])
         return sorted(shown) if limit is None else nsmallest(limit, shown)
 
     def make_directory(self, directory: str) -> None:

@@ -237,3 +237,64 @@ class BoundTests(ListingsCase):
             self.assertEqual(9, len(self.holders()))
             self.assertIsNone(self.at_hand())
         self.assertEqual([".", "."], self.listed)
+
+
+class SearchesBoundTests(ListingsCase):
+    """How many searches are kept, where nothing else is."""
+
+    most = 0
+
+    def setUp(self) -> None:
+        """Have searches kept that have seen little."""
+        super().setUp()
+        self.patch(listings, "MANY", 2)
+        self.put(*(f"{name}/_m/x" for name in "abcdef"))
+
+    def known(self, *pages: str) -> list[str]:
+        """Ask for pages of one; return those for which nothing is listed again."""
+        known = []
+        for after in pages:
+            self.listed.clear()
+            self.search(after, 1)
+            if not self.listed:
+                known.append(after)
+        return known
+
+    def test_pages(self) -> None:
+        """All pages of a list are kept."""
+        self.assertEqual([], self.known("", "a", "b", "c"))
+        self.assertEqual(["", "a", "b", "c"], self.known("", "a", "b", "c"))
+
+    def test_too_much(self) -> None:
+        """The earliest are forgotten when all together have seen too much."""
+        self.patch(listings, "SEEN", 9)  # three for each page
+        self.assertEqual([], self.known("", "a", "b", "c"))
+        self.assertEqual(["c", "b", "a"], self.known("c", "b", "a", ""))
+
+    def test_two(self) -> None:
+        """Two are kept however much they have seen."""
+        self.patch(listings, "SEEN", 1)
+        self.assertEqual([], self.known("", "a", "b"))
+        self.assertEqual(["b", "a"], self.known("b", "a"))
+
+
+class ManyHoldersTests(ListingsCase):
+    """A folder with more names than are looked for one by one."""
+
+    most = 1000
+
+    def test_many(self) -> None:
+        """Those are found that hold something, and the others when they do."""
+        self.put(*(f"t{number:03}/a/link" for number in range(0, 200, 2)))
+        self.put(*(f"t{number:03}/b" for number in range(1, 200, 2)))
+        some = [f"t{number:03}" for number in range(0, 200, 2)]
+        self.assertEqual(some, self.holders())
+        self.put(*(f"t{number:03}/a/link" for number in range(1, 200, 2)))
+        self.assertEqual([f"t{number:03}" for number in range(200)], self.holders())
+
+    def test_gone(self) -> None:
+        """A folder that has gone meanwhile is an error."""
+        self.put(*(f"{number}/b" for number in range(100)))
+        self.holders()
+        self.root.rename(f"{self.root}-moved")
+        self.assertRaises(FileNotFoundError, self.holders)
