@@ -11,7 +11,16 @@ from bench.figures import shown
 from bench.progress import Progress
 from bench.results import Results
 from bench.servers import Kind
-from bench.workloads import ceiling, images, lists, memory, pulls, pushes, requests
+from bench.workloads import (
+    ceiling,
+    events,
+    images,
+    lists,
+    memory,
+    pulls,
+    pushes,
+    requests,
+)
 from bench.workloads.base import Bench, Workload
 
 LEAST = "least"
@@ -26,6 +35,7 @@ def all_workloads() -> list[Workload]:
         pulls.workloads(),
         pushes.workloads(),
         lists.workloads(),
+        events.workloads(),
         memory.workloads(),
         images.workloads(),
     )

@@ -25,7 +25,9 @@ GO: Final = "docker-registry"
 USER: Final = "alice"
 PASSWORD: Final = "open sesame"
 SETTINGS: Final = ("plain", "auth", "tls", "lists")
-"""With ``lists`` what is served is not a registry's own tree; see ``bench.listed``."""
+"""Beside what ``told`` names. With ``lists`` what is served is not a registry's own
+tree; see ``bench.listed``."""
+_TOLD: Final = "told-"
 _COST: Final = 10
 _ENVIRONMENT: Final = {
     "OTEL_TRACES_EXPORTER": "none",
@@ -66,7 +68,12 @@ class Kind:
         return [word.replace("{config}", str(config)) for word in self.command]
 
     def configuration(
-        self, tree: Path, port: int, setting: str, place: Path
+        self,
+        tree: Path,
+        port: int,
+        setting: str,
+        place: Path,
+        endpoints: Sequence[Mapping[str, Any]] = (),
     ) -> dict[str, Any]:
         """Return what its configuration file says.
 
@@ -76,8 +83,9 @@ class Kind:
         Args:
             tree: The folder of the store.
             port: The port to listen on.
-            setting: One of ``SETTINGS``.
+            setting: One of ``SETTINGS``, or what ``told`` names.
             place: The folder with the users, the certificate and the key.
+            endpoints: Who is told of what is pushed and pulled.
         """
         theirs = {} if self.name == OURS else {"secret": "open sesame"}
         cache = {} if self.name == OURS else {"cache": {"blobdescriptor": "inmemory"}}
@@ -87,7 +95,12 @@ class Kind:
                 "certificate": str(place / "server.crt"),
                 "key": str(place / "server.key"),
             }
-        users = {"realm": "registry", "path": str(place / "htpasswd")}
+        more: dict[str, Any] = {}
+        if setting == "auth":
+            users = {"realm": "registry", "path": str(place / "htpasswd")}
+            more["auth"] = {"htpasswd": users}
+        if endpoints:
+            more["notifications"] = {"endpoints": list(endpoints)}
         return {
             "version": 0.1,
             "storage": {
@@ -96,8 +109,13 @@ class Kind:
                 **cache,
             },
             "http": http,
-            **({"auth": {"htpasswd": users}} if setting == "auth" else {}),
+            **more,
         }
+
+
+def told(count: int) -> str:
+    """Name the setting in which so many endpoints are told of pushes and pulls."""
+    return f"{_TOLD}{count}"
 
 
 def ours(http: Mapping[str, Any]) -> Kind:
@@ -149,7 +167,8 @@ class Fleet:
         """Take folders on the disk to measure with: one for the run, one that stays."""
         self._folder = folder
         self._kept = kept
-        self._trees: dict[str, Tree] = {}
+        self._trees: dict[Path, Tree] = {}
+        self._receiver: int | None = None
         self._running: dict[tuple[str, str], Server] = {}
         self._stack = ExitStack()
         set_password(str(folder / "htpasswd"), USER.encode(), PASSWORD.encode(), _COST)
@@ -160,11 +179,11 @@ class Fleet:
         self._stack.close()
         self._running.clear()
 
-    def tree(self, kind: Kind) -> Tree:
-        """Return what a kind serves, in whatever setting."""
-        if kind.name not in self._trees:
-            self._trees[kind.name] = Tree(self._folder / kind.name / "tree")
-        return self._trees[kind.name]
+    def tree(self, kind: Kind, setting: str = "plain") -> Tree:
+        """Return what a kind serves: one tree, and one more with who is told of it."""
+        name = "told" if setting.startswith(_TOLD) else "tree"
+        place = self._folder / kind.name / name
+        return self._trees.setdefault(place, Tree(place))
 
     def server(self, kind: Kind, setting: str = "plain") -> Server:
         """Return the server of a kind that stays, started if it does not run."""
@@ -187,12 +206,13 @@ class Fleet:
 
     def _start(self, kind: Kind, setting: str) -> Server:
         port = free_port()
-        tree = self.tree(kind)
+        tree = self.tree(kind, setting)
         tree.root.mkdir(parents=True, exist_ok=True)
         place = tree.root.parent
         config = place / f"{setting}-{port}.yml"
         served = make_listed(self._kept) if setting == "lists" else tree.root
-        settings = kind.configuration(served, port, setting, self._folder)
+        endpoints = self._endpoints(setting)
+        settings = kind.configuration(served, port, setting, self._folder, endpoints)
         config.write_text(json.dumps(settings))
         began = time.monotonic()
         daemon = Daemon(kind.argv(config), place / f"{setting}.log", _ENVIRONMENT)
@@ -202,6 +222,22 @@ class Fleet:
             daemon.stop()
             raise
         return Server(kind, port, tree, daemon, setting, time.monotonic() - began)
+
+    def _endpoints(self, setting: str) -> list[dict[str, Any]]:
+        """Return who is told: a process that answers at once, under several names."""
+        count = int(setting.removeprefix(_TOLD)) if setting.startswith(_TOLD) else 0
+        if count and self._receiver is None:
+            self._receiver = free_port()
+            argv = [sys.executable, "-m", "bench.receiving", str(self._receiver)]
+            env = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+            receiver = Daemon(argv, self._folder / "receiver.log", env)
+            self._stack.callback(receiver.stop)
+        url = f"http://127.0.0.1:{self._receiver}/"
+        limits = {"timeout": "5s", "threshold": 10, "backoff": "1s"}
+        return [
+            {"name": f"endpoint-{number}", "url": url, **limits}
+            for number in range(count)
+        ]
 
 
 def _wait(daemon: Daemon, port: int, tls: bool) -> None:

@@ -21,6 +21,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "tls": "TLS",
     "tags": "Tags",
     "catalog": "The catalog",
+    "events": "Telling others",
     "memory": "Memory",
     "startup": "Start-up",
     "skopeo": "Whole images: skopeo",
