@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.logger import Logger
 
-from txregistry.workers.chief import Chief
+if TYPE_CHECKING:
+    from txregistry.workers.chief import Chief
 
 _log = Logger()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from txregistry.config import Settings
 from txregistry.logs import Logs, Places
-from txregistry.observe.sharing import WorkersFolder, is_shared
-from txregistry.workers.assignment import Assignment
-from txregistry.workers.crew import Crew
+
+if TYPE_CHECKING:
+    from txregistry.workers.assignment import Assignment
+    from txregistry.workers.crew import Crew
 
 _IN_MEMORY: Final = "inmemory"
 
@@ -39,6 +40,10 @@ def make_crew(
         return None
     if problem := _is_for_one(settings):
         raise settings.error("http.workers", problem)
+    # Not before there are to be some: it takes time and memory.
+    from txregistry.observe.sharing import WorkersFolder, is_shared
+    from txregistry.workers.crew import Crew
+
     counts = settings.http.debug.prometheus.enabled and not is_shared(environ)
     return Crew(
         count,
@@ -65,6 +70,8 @@ def _is_for_one(settings: Settings) -> str:
 def _assignment(
     settings: Settings, reactor: Any, places: Places, counts: bool
 ) -> Assignment:
+    from txregistry.workers.assignment import Assignment
+
     file = places.application
     return Assignment(
         name=settings.document.name,

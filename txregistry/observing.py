@@ -17,18 +17,10 @@ from txregistry.lookups import Lookups
 from txregistry.observe.cache_metrics import CacheMetrics
 from txregistry.observe.debug import DebugSite, Pages, make_debug_site
 from txregistry.observe.exporters import UnusableVariable, asked
-from txregistry.observe.gauges import HealthGauges, NotificationGauges, ProcessGauges
 from txregistry.observe.lag import LagWatch
-from txregistry.observe.metrics import Metrics, MetricsPages
 from txregistry.observe.pages import ProcessPages
 from txregistry.observe.profiling import ProfilePages
-from txregistry.observe.request_metrics import (
-    ContentMetrics,
-    RequestMetrics,
-    StorageMetrics,
-)
-from txregistry.observe.sharing import Folder, NumberedFolder, shared_folder
-from txregistry.observe.upload_gauges import UploadGauges, UploadPages
+from txregistry.observe.upload_pages import UploadPages
 from txregistry.registry.sessions import (
     Census,
     Sessions,
@@ -41,12 +33,14 @@ from txregistry.threads import in_own_threads_of
 from txregistry.web.listeners import Listener, tcp_endpoint
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, Witness
-from txregistry.workers.chief import Chief
-from txregistry.workers.crew import Crew
-from txregistry.workers.gauges import WorkerGauges
 
 if TYPE_CHECKING:
+    from txregistry.observe.metrics import Metrics
+    from txregistry.observe.sharing import Folder
+    from txregistry.observe.upload_gauges import UploadGauges
     from txregistry.webhooks.notifications import Notifications
+    from txregistry.workers.chief import Chief
+    from txregistry.workers.crew import Crew
 
 _log = Logger()
 
@@ -71,6 +65,9 @@ class Tracing:
 @define
 class Observing:
     """What sees what the registry does.
+
+    What makes metrics is not imported before somebody wants them: with
+    prometheus_client it takes time and memory.
 
     Attributes:
         watchers: Are told of requests.
@@ -109,6 +106,8 @@ class Observing:
     def add_health(self, failures: Callable[[], Sized]) -> None:
         """Show how many checks fail, of those that are returned."""
         if self.metrics is not None:
+            from txregistry.observe.gauges import HealthGauges
+
             self.metrics.collectors.register(HealthGauges(failures))
 
     def add_teller(self, tell: Callable[[], None]) -> None:
@@ -142,6 +141,8 @@ class Observing:
             running: Returns the requests that run.
         """
         if self.metrics is not None:
+            from txregistry.observe.upload_gauges import UploadGauges
+
             gauges = UploadGauges(Census(driver, clock), clock)
             self.metrics.gathering(gauges.gather)
             self.metrics.collectors.register(gauges)
@@ -157,6 +158,8 @@ class Observing:
     def driver(self, driver: IStorageDriver, clock: Any) -> IStorageDriver:
         """Return a driver that does the same, and is timed and traced."""
         if self.metrics is not None:
+            from txregistry.observe.request_metrics import StorageMetrics
+
             done = StorageMetrics(self.metrics, driver.name).done
             driver = TimedDriver(driver, clock, done)
         if self.tracing.begin is not None:
@@ -167,6 +170,8 @@ class Observing:
         """Return a witness that tells the same, and counts."""
         if self.metrics is None:
             return witness
+        from txregistry.observe.request_metrics import ContentMetrics
+
         count = ContentMetrics(self.metrics, self._repositories).count
         return CountingWitness(witness, count)
 
@@ -225,23 +230,39 @@ def make_observing(
     """
     observing = Observing(tracing=tracing or Tracing())
     if settings.http.debug.prometheus.enabled:
-        try:
-            metrics = Metrics(reactor, _folder(environ or {}, crew, chief))
-        except UnusableVariable as error:
-            raise _config_error(error) from None
-        metrics.collectors.register(
-            ProcessGauges(__version__, reactor, certificate_days)
-        )
-        if crew is not None:
-            metrics.collectors.register(WorkerGauges(crew.supervisor))
+        metrics = _make_metrics(reactor, environ or {}, certificate_days, crew, chief)
         _add_metrics(observing, metrics, settings, reactor, notifications)
     return observing
+
+
+def _make_metrics(
+    reactor: Any,
+    environ: Mapping[str, str],
+    certificate_days: Callable[[], float] | None,
+    crew: Crew | None,
+    chief: Chief | None,
+) -> Metrics:
+    from txregistry.observe.gauges import ProcessGauges
+    from txregistry.observe.metrics import Metrics
+
+    try:
+        metrics = Metrics(reactor, _folder(environ, crew, chief))
+    except UnusableVariable as error:
+        raise _config_error(error) from None
+    metrics.collectors.register(ProcessGauges(__version__, reactor, certificate_days))
+    if crew is not None:
+        from txregistry.workers.gauges import WorkerGauges
+
+        metrics.collectors.register(WorkerGauges(crew.supervisor))
+    return metrics
 
 
 def _folder(
     environ: Mapping[str, str], crew: Crew | None, chief: Chief | None
 ) -> Folder | None:
     """Return where processes count together; None: this one counts alone."""
+    from txregistry.observe.sharing import NumberedFolder, shared_folder
+
     if crew is not None and crew.folder is not None:
         return crew.folder
     if chief is not None and chief.assignment.counts:
@@ -347,6 +368,10 @@ def _add_metrics(
     reactor: Any,
     notifications: Notifications | None,
 ) -> None:
+    from txregistry.observe.gauges import NotificationGauges
+    from txregistry.observe.metrics import MetricsPages
+    from txregistry.observe.request_metrics import RequestMetrics
+
     if notifications is not None:
         gauges = NotificationGauges(notifications.states, reactor)
         metrics.gathering(gauges.gather)

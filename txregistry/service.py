@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -51,12 +52,12 @@ from txregistry.web.routes.uploads import UploadRoutes
 from txregistry.web.site import RegistrySite
 from txregistry.web.urls import Urls
 from txregistry.web.witness import SilentWitness, Witness
-from txregistry.workers.chief import Chief
-from txregistry.workers.crew import Crew
-from txregistry.workers.pages import WorkerPages
 
 if TYPE_CHECKING:
+    from txregistry.observe.debug import Pages
     from txregistry.webhooks.notifications import Notifications
+    from txregistry.workers.chief import Chief
+    from txregistry.workers.crew import Crew
 
 _log = Logger()
 
@@ -145,7 +146,7 @@ def make_service(
         herald, chief.pages = WorkerHerald(chief), pages
     else:
         if crew is not None:
-            pages = [WorkerPages(crew.supervisor, pages)]
+            pages = [_worker_pages(crew, pages)]
             health.changed = lambda: crew.tell_health(health.failures)
             if notifications is not None:
                 crew.hear_of_events = notifications.wake
@@ -166,6 +167,13 @@ def make_service(
         logs=logs,
         crew=crew,
     )
+
+
+def _worker_pages(crew: Crew, pages: Sequence[Pages]) -> Pages:
+    # Not before there are workers: what minds them takes time and memory.
+    from txregistry.workers.pages import WorkerPages
+
+    return WorkerPages(crew.supervisor, pages)
 
 
 def _admission(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from txregistry.lookups import Lookups
-from txregistry.observe.metrics import Metrics
+
+if TYPE_CHECKING:
+    from txregistry.observe.metrics import Metrics
 
 CONTENT: Final = "content"
 LOGINS: Final = "logins"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import cProfile
 import io
-import pstats
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,6 +42,10 @@ class ProfilePages:
         return Content(await self._profile(seconds))
 
     async def _profile(self, seconds: float) -> bytes:
+        # Not before somebody asks, who is in no hurry.
+        import cProfile
+        import pstats
+
         profile = cProfile.Profile()
         self._running = True
         profile.enable()

@@ -1,9 +1,8 @@
-"""Upload gauges: how many upload sessions there are, and those that were seen last."""
+"""Upload gauges: how many upload sessions there are."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -12,7 +11,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from txregistry.observe.debug import Content, Page
 from txregistry.registry.sessions import Census
 
 _log = Logger()
@@ -69,21 +67,3 @@ class UploadGauges(Collector):
             self._works = False
             text = "upload sessions cannot be counted: {error}"
             _log.error(text, error=repr(result.value))
-
-
-class UploadPages:
-    """The sessions that this process saw last, on the debug listener."""
-
-    def __init__(
-        self, uploads: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
-    ) -> None:
-        """Take what returns them as they are now."""
-        self._uploads = uploads
-
-    def pages(self) -> Sequence[Page]:
-        """See Pages."""
-        return [Page("/debug/uploads", self._show, "uploads that have not ended")]
-
-    async def _show(self, _parameters: dict[str, str]) -> Content:
-        shown = json.dumps(await self._uploads(), indent=2).encode() + b"\n"
-        return Content(shown, "application/json")
