@@ -2,10 +2,11 @@
 
 Run as ``python -m bench.observing`` in the project's environment; needs ``wrk``. The
 same registry with everything off, with each part on, and with all of it on is asked in
-turn, in another order each round; the medians of the rounds, and of the ratios within a
-round, are printed, and the processor's time for each request. Each is started anew for
-each round: two processes that do the same differ by up to a tenth for as long as they
-live, by where their memory happens to lie.
+turn, in another order each round. Printed are the medians of the rounds and of the
+ratios within a round, their mean, between what the middle half of them lies, and the
+processor's time for each request. Each is started anew for each round: two processes
+that do the same differ by up to a tenth for as long as they live, by where their memory
+happens to lie.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -73,12 +74,22 @@ def main() -> None:
                 registry.stop()
             print(".", end="", flush=True)
     print(f"\n{arguments.rounds} rounds of {arguments.seconds} s; medians:")
+    titles = ("", "rate", "ratio", "mean", "middle half", "processor")
+    print("{:14}{:>9}{:>7}{:>7}{:>14}{:>11}".format(*titles))
     for kind in registries:
         ratios = [a / b for a, b in zip(rates[kind], rates[_OFF], strict=True)]
-        cost = median(costs[kind]) * 1e6
+        low, middle, high = _quartiles(ratios)
         print(
-            f"{kind:12}{median(rates[kind]):8.0f}/s{median(ratios):8.2f}{cost:8.0f} us"
+            f"{kind:14}{median(rates[kind]):7.0f}/s{middle:7.2f}{mean(ratios):7.2f}"
+            f"{f'{low:.2f}-{high:.2f}':>14}{median(costs[kind]) * 1e6:8.0f} us"
         )
+
+
+def _quartiles(values: Sequence[float]) -> Sequence[float]:
+    """Return what a quarter, a half and three quarters of values are below."""
+    if len(values) < 2:
+        return [values[0]] * 3
+    return quantiles(values, n=4, method="inclusive")
 
 
 def _processor_time(registry: Registry) -> float:

@@ -136,8 +136,7 @@ class _Kind:
     def note_alike(self, exchange: Exchange, hits: Sequence[Hit]) -> None:
         """Note requests that have ended, and are alike."""
         count = len(hits)
-        for hit in hits:
-            self.seconds.note(hit.seconds)
+        self.seconds.note_all([hit.seconds for hit in hits])
         self.received.note(exchange.received, count)
         self.sent.note(exchange.sent, count)
         self.ended += count
@@ -175,9 +174,9 @@ class ContentMetrics:
         self._repositories: Tally[tuple[str, str]] = Tally()
         metrics.settling(self._settle)
 
-    def count(self, activity: Activity) -> None:
-        """Count something that was done."""
-        self._kinds[_kind(activity), activity.action] += 1
+    def count(self, activity: Activity, times: int = 1) -> None:
+        """Count something that was done so many times."""
+        self._kinds[_kind(activity), activity.action] += times
         if self._most:
             name = str(activity.repository)
             if name not in self._known:
@@ -185,7 +184,7 @@ class ContentMetrics:
                     self._known.add(name)
                 else:
                     name = _OTHERS
-            self._repositories[name, activity.action] += 1
+            self._repositories[name, activity.action] += times
 
     def _settle(self) -> None:
         for tally, counter in (

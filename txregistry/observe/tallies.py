@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 from prometheus_client import Histogram
 
@@ -28,6 +29,21 @@ class HistogramTally:
         """Note a value that was observed once, or so many times."""
         self._counts[bisect_left(self._bounds, value)] += times
         self._sum += value * times
+        self._noted = True
+
+    def note_all(self, values: Sequence[float]) -> None:
+        """Note many values: each bound is looked up among them, and not they among all.
+
+        Most often the first bound or two are above all of them.
+        """
+        ordered, below = sorted(values), 0
+        for index, bound in enumerate(self._bounds):
+            if below == len(ordered):
+                break
+            upto = bisect_right(ordered, bound, below)
+            self._counts[index] += upto - below
+            below = upto
+        self._sum += sum(values)
         self._noted = True
 
     def settle(self) -> None:

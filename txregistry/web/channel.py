@@ -156,9 +156,9 @@ class RegistryChannel(HTTPChannel):
     def _address(self) -> str:
         return str(getattr(self.getPeer(), "host", LOCAL))
 
-    def answered_fast(self, size: int) -> None:
+    def answered_fast(self, size: int, now: float) -> None:
         """See ``fastpath.Client``."""
-        self._busy_at = self._clock.seconds()
+        self._busy_at = now
         if size > LONG:
             self._unsent_before = _unsent(self.transport)
 

@@ -22,6 +22,7 @@ at any time. Those who watch requests are told of all of these, some at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 from attrs import define, evolve, field, frozen
@@ -36,7 +37,7 @@ from txregistry.web.exchanges import masked
 from txregistry.web.gate import Admission
 from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
-from txregistry.web.witness import Witness
+from txregistry.web.witness import SilentWitness, Witness
 
 # Larger ones take longer to send than to look up.
 LARGEST: Final = 128 * 1024
@@ -52,6 +53,9 @@ TELL_WITHIN: Final = 0.01
 
 # An answer that the kernel may not take at once; see ``timeoutConnection``.
 LONG: Final = 16 * 1024
+
+# What ``Hit(*values)`` does, in half of the time.
+_hit: Final[Callable[[Sequence[object]], Hit]] = partial(tuple.__new__, Hit)
 
 _ID: Final = b"x-request-id"
 _DATE: Final = b"date"
@@ -77,8 +81,8 @@ class Client(Protocol):
 
     transport: Any
 
-    def answered_fast(self, size: int) -> None:
-        """Note that an answer of so many bytes was written."""
+    def answered_fast(self, size: int, now: float) -> None:
+        """Note that an answer of so many bytes was written now, on the clock."""
 
 
 @frozen
@@ -109,12 +113,14 @@ class _Block:
         answered: What came of the request whose answer it got the last time; None: it
             got none. Not that answer, which would be kept for as long as this is.
         exchange: A request with it, and what came of it; that of the answer.
+        activity: What each of these requests has done, as long as there are hits.
         hits: Those that nobody has been told of.
     """
 
     asked: Asked
     answered: Exchange | None = None
     exchange: Any = None
+    activity: Activity | None = None
     hits: list[Hit] = field(factory=list)
 
 
@@ -142,11 +148,12 @@ class FastPath:
         """
         self.lookups = Lookups()
         self._clock = clock
+        self._seconds = clock.seconds
         self._limits = limits
         self._watchers = watchers
         self._new_id = new_id
         self._gate: Admission | None = None
-        self._witness: Witness | None = None
+        self._witness: Witness = SilentWitness()
         self._is_failing: Callable[[], bool] = lambda: True
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._bytes = 0
@@ -181,7 +188,7 @@ class FastPath:
             None: it was answered. Else the request, as the usual way is to have it;
             ``UNREAD`` if it is not one of which anything could be kept.
         """
-        began = self._clock.seconds()
+        began = self._seconds()
         found = self._blocks.get(block)
         if found is None:
             found = self._read(block)
@@ -198,9 +205,11 @@ class FastPath:
             (before, request_id.encode("ascii"), between, self._dated(began), after)
         )
         client.transport.write(answer)
-        client.answered_fast(len(answer))
         self.lookups.hits += 1
-        self._note(found, request_id, began, address)
+        ended = self._seconds()
+        client.answered_fast(len(answer), ended)
+        seconds = ended - began if ended > began else 0.0
+        self._note(found, known, (request_id, began, seconds, address))
         return None
 
     def learn(
@@ -241,6 +250,9 @@ class FastPath:
         untold, self._untold = self._untold, []
         for block in untold:
             hits, block.hits = block.hits, []
+            activity, block.activity = block.activity, None
+            if activity is not None:
+                self._witness.saw(activity, len(hits))
             for watcher in self._watchers:
                 watcher.ended_alike(block.exchange, hits)
         for watcher in self._watchers if untold else ():
@@ -264,8 +276,8 @@ class FastPath:
         self, known: _Known, asked: Asked, address: str, block: _Block
     ) -> bool:
         """Say whether an answer can be given again, and note whom it is for."""
-        gate, witness = self._gate, self._witness
-        if gate is None or witness is None or self._is_failing():
+        gate = self._gate
+        if gate is None or self._is_failing():
             return False
         user = None
         if known.accesses is not None:
@@ -276,10 +288,11 @@ class FastPath:
         if not known.lasting.holds():
             return False
         activity = known.lasting.activity
-        if activity is not None and not witness.saw(activity):
+        if activity is not None and not self._witness.ignores(activity):
             return False
         if block.answered is not known.exchange or block.exchange.user != user:
-            self.tell()  # of those before, as they were
+            if block.hits:
+                self.tell()  # of those before, as they were
             block.answered = known.exchange
             block.exchange = evolve(
                 known.exchange,
@@ -289,15 +302,19 @@ class FastPath:
             )
         return True
 
-    def _note(self, block: _Block, request_id: str, began: float, address: str) -> None:
+    def _note(self, block: _Block, known: _Known, values: Sequence[object]) -> None:
+        """Note a hit, with the values of a ``Hit``."""
+        activity = known.lasting.activity
         if not self._watchers:
+            if activity is not None:
+                self._witness.saw(activity, 1)
             return
-        if not self._untold:
-            self._clock.callLater(TELL_WITHIN, self.tell)
         if not block.hits:
+            if not self._untold:
+                self._clock.callLater(TELL_WITHIN, self.tell)
             self._untold.append(block)
-        seconds = max(self._clock.seconds() - began, 0.0)
-        block.hits.append(Hit(request_id, began, seconds, address))
+            block.activity = activity
+        block.hits.append(_hit(values))
 
     def _dated(self, now: float) -> bytes:
         second = int(now)

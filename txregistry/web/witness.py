@@ -20,12 +20,11 @@ class Witness(Protocol):
     def of(self, request: Any) -> Tell:
         """Return what is to hear of all that a request does."""
 
-    def saw(self, activity: Activity) -> bool:
-        """Note something that was done, if nobody has to be told of it.
+    def ignores(self, activity: Activity) -> bool:
+        """Say whether nobody has to be told of something; else ``of`` is the way."""
 
-        Returns:
-            Whether it is noted; if not, ``of`` is the way.
-        """
+    def saw(self, activity: Activity, times: int) -> None:
+        """Note something that was done so many times, of which nobody is told."""
 
 
 class SilentWitness:
@@ -35,9 +34,12 @@ class SilentWitness:
         """See Witness."""
         return tell_nobody
 
-    def saw(self, activity: Activity) -> bool:
+    def ignores(self, activity: Activity) -> bool:
         """See Witness."""
         return True
+
+    def saw(self, activity: Activity, times: int) -> None:
+        """See Witness."""
 
 
 @frozen
@@ -46,11 +48,11 @@ class CountingWitness:
 
     Attributes:
         witness: The other one.
-        count: Takes what was done.
+        count: Takes what was done, and how many times.
     """
 
     witness: Witness
-    count: Callable[[Activity], None]
+    count: Callable[[Activity, int], None]
 
     def of(self, request: Any) -> Tell:
         """See Witness."""
@@ -58,17 +60,19 @@ class CountingWitness:
 
         def tell(activities: Sequence[Activity]) -> Deferred[None]:
             for activity in activities:
-                self.count(activity)
+                self.count(activity, 1)
             return tell_on(activities)
 
         return tell
 
-    def saw(self, activity: Activity) -> bool:
+    def ignores(self, activity: Activity) -> bool:
         """See Witness."""
-        if not self.witness.saw(activity):
-            return False
-        self.count(activity)
-        return True
+        return self.witness.ignores(activity)
+
+    def saw(self, activity: Activity, times: int) -> None:
+        """See Witness."""
+        self.count(activity, times)
+        self.witness.saw(activity, times)
 
 
 @frozen
@@ -103,9 +107,12 @@ class EventWitness:
 
         return tell
 
-    def saw(self, activity: Activity) -> bool:
+    def ignores(self, activity: Activity) -> bool:
         """See Witness."""
         return not self.sink.wants(activity)
+
+    def saw(self, activity: Activity, times: int) -> None:
+        """See Witness. There is nothing to be noted."""
 
     def _event(self, request: Any, activity: Activity) -> Event:
         identity = request.identity

@@ -81,9 +81,9 @@ class Counter:
         """Count nothing yet."""
         self.counted: list[str] = []
 
-    def count(self, activity: Activity) -> None:
-        """Take one."""
-        self.counted.append(repr(activity))
+    def count(self, activity: Activity, times: int) -> None:
+        """Take one that was done so many times."""
+        self.counted += [repr(activity)] * times
 
     def take(self) -> list[str]:
         """Return what was done since, in no order."""

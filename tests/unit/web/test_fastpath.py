@@ -16,6 +16,7 @@ from tests.unit.web.case import head
 from tests.unit.web.fast_case import ALICE, NAME, Guarded, Side, Watcher
 from tests.unit.web.witness_case import NOW, SOURCE, Sink
 from txregistry.interfaces import Exchange
+from txregistry.oci.events import Activity
 from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
@@ -24,7 +25,7 @@ from txregistry.web.fastpath import TELL_WITHIN, FastPath, Lasting, _pieces
 from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
-from txregistry.web.witness import EventWitness
+from txregistry.web.witness import CountingWitness, EventWitness, SilentWitness
 
 MANIFEST = f"/v2/{NAME}/manifests/latest"
 ACCEPT = {"Accept": OCI_MANIFEST}
@@ -181,7 +182,6 @@ class WhenNotTests(FastCase):
         """While a health check fails, nothing is."""
         self.get()
         assert self.fast._gate is not None
-        assert self.fast._witness is not None
         self.fast.open(self.fast._gate, self.fast._witness, lambda: True)
         self.get()
         self.assertEqual(0, self.hits())
@@ -312,6 +312,38 @@ class ToldTests(FastCase):
         self.registry.clock.advance(TELL_WITHIN)
         self.assertEqual(3, len(self.watcher.take()))
         self.assertEqual(3, self.watcher.at_once)
+
+    def test_counted(self) -> None:
+        """What was done is counted when they are told, or at once if nobody is."""
+        for watchers in ([self.watcher], []):
+            counted: list[tuple[str, int]] = []
+
+            def count(
+                activity: Activity,
+                times: int,
+                counted: list[tuple[str, int]] = counted,
+            ) -> None:
+                counted.append((activity.action, times))
+
+            self.registry = MemoryRegistry(
+                clock=self.registry.clock,
+                driver=self.registry.driver,
+                is_fast=True,
+                watchers=watchers,
+                witness=CountingWitness(SilentWitness(), count),
+            )
+            self.connect()
+            self.get()
+            for _ in range(3):
+                self.get()
+            self.wire.request("GET", "/v2/")
+            self.wire.request("GET", "/v2/")
+            together = [("pull", 3)] if watchers else [("pull", 1)] * 3
+            at_once = [] if watchers else together
+            self.assertEqual([("pull", 1), *at_once], counted)
+            self.registry.clock.advance(TELL_WITHIN)
+            self.registry.clock.advance(TELL_WITHIN)
+            self.assertEqual([("pull", 1), *together], counted)
 
     def test_agents(self) -> None:
         """They are told which clients it was."""
