@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,26 +19,28 @@ class _Pipe:
 
     Attributes:
         came: What was read.
+        lost: What it was lost for.
     """
 
     def __init__(self, calls: Any = None) -> None:
         """Make it; ``calls`` is called when there is something."""
         self.ends = os.pipe()
         self.came: list[bytes] = []
+        self.lost: list[Any] = []
         self._calls = calls
 
     def fileno(self) -> int:
         """See IFileDescriptor."""
         return self.ends[0]
 
-    def doRead(self) -> None:
+    def doRead(self) -> Any:
         """See IReadDescriptor."""
         self.came.append(os.read(self.ends[0], 100))
-        if self._calls is not None:
-            self._calls()
+        return None if self._calls is None else self._calls()
 
-    def connectionLost(self, reason: object) -> None:
+    def connectionLost(self, reason: Any) -> None:
         """See IFileDescriptor."""
+        self.lost.append(reason.value)
 
     def logPrefix(self) -> str:  # noqa: N802 - Twisted's
         """See ILoggingContext."""
@@ -90,15 +94,46 @@ class PollDirectlyTests(SynchronousTestCase):
         self.assertEqual(1, sum(len(pipe.came) for pipe in pipes))
 
     def test_breaks(self) -> None:
-        """What raises is logged, and does not end the loop."""
+        """What raises is logged, lost and not read any more; the loop goes on."""
+        problem = ValueError("broken")
 
         def fail() -> None:
-            raise ValueError("broken")
+            raise problem
 
         pipe = self.pipe(fail)
         os.write(pipe.ends[1], b"hello")
         self.reactor.doIteration(0)
         self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
+        self.assertEqual([problem], pipe.lost)
+        self.assertEqual([], self.reactor.getReaders())
+
+    def test_ends(self) -> None:
+        """What says that it has come to its end is lost, and not read any more."""
+        pipe = self.pipe(lambda: CONNECTION_DONE)
+        os.write(pipe.ends[1], b"hello")
+        self.reactor.doIteration(0)
+        self.assertEqual(([b"hello"], []), (pipe.came, self.reactor.getReaders()))
+        self.assertIsInstance(pipe.lost[0], ConnectionDone)
+
+    def test_breaks_at_its_end(self) -> None:
+        """That its end is not taken well is logged, too."""
+        pipe = self.pipe(lambda: CONNECTION_DONE)
+        pipe.lost = None  # type: ignore[assignment]  # so that it breaks
+        os.write(pipe.ends[1], b"hello")
+        self.reactor.doIteration(0)
+        self.assertEqual(1, len(self.flushLoggedErrors(AttributeError)))
+
+    def test_hung_up(self) -> None:
+        """What the other end has closed is lost once all was read."""
+        pipe = self.pipe()
+        other = os.dup(pipe.ends[1])
+        os.write(other, b"hello")
+        os.close(other)
+        os.dup2(pipe.ends[0], pipe.ends[1])  # the last one that could write is gone
+        self.reactor.doIteration(0)
+        self.reactor.doIteration(0)
+        self.assertEqual([b"hello"], pipe.came)
+        self.assertIsInstance(pipe.lost[0], ConnectionDone)
 
     def test_others(self) -> None:
         """Other reactors stay as they are."""

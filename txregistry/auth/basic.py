@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
-from attrs import evolve
 from twisted.cred import error
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
@@ -22,6 +22,8 @@ from txregistry.interfaces import (
     NotRemembered,
 )
 from txregistry.oci.access import Access
+
+_NO_GROUPS: Final[frozenset[str]] = frozenset()
 
 
 def no_groups(_name: str) -> Iterable[str]:
@@ -94,9 +96,11 @@ class BasicAuthenticator:
     def _identity(self, avatar: object) -> Identity:
         if avatar == ANONYMOUS:
             return Identity()
-        user = avatar if isinstance(avatar, User) else User(_name_of(avatar))
-        groups = user.groups.union(self._groups(user.name))
-        return evolve(user, groups=groups).identity()
+        if isinstance(avatar, User):
+            name, groups = avatar.name, avatar.groups
+        else:
+            name, groups = _name_of(avatar), _NO_GROUPS
+        return User(name, groups.union(self._groups(name))).identity()
 
 
 def _name_of(avatar: object) -> str:

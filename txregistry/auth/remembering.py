@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections import OrderedDict
+from hashlib import blake2b
 from typing import Any, Final, Generic, TypeVar
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -58,8 +58,9 @@ class Remembered(Generic[_T]):
             parts: The user's name, the password, and what it was compared with: if any
                 of them is another one, so is the mark.
         """
-        framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-        return hmac.digest(self._key, framed, "sha256")
+        framed = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+        # Keyed, it is as good as an HMAC (RFC 7693), and takes a third of the time.
+        return blake2b(framed, key=self._key, digest_size=32).digest()
 
     def add(self, mark: bytes, whose: _T) -> None:
         """Remember credentials from now on."""

@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from attrs import evolve, frozen
 from twisted.internet.defer import DeferredLock
@@ -47,8 +47,7 @@ class BrokenFile(Exception):
         self.problem = problem
 
 
-@frozen
-class _Look:
+class _Look(NamedTuple):
     """What a file looks like from outside; times in nanoseconds since the epoch."""
 
     device: int

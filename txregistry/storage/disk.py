@@ -9,12 +9,12 @@ import errno
 import fcntl
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
+from stat import S_ISDIR, S_ISREG
 from typing import Final, TypeVar
 
 from txregistry.storage.paths import ROOT, are_segments, is_segment
@@ -117,7 +117,7 @@ class Disk:
             self.mkdir(directory)
         except FileExistsError:
             # It may be gone again, which is another error than that of a file there.
-            if not stat.S_ISDIR(os.stat(directory).st_mode):
+            if not S_ISDIR(os.stat(directory).st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
         # Once more: who was not done yet with one that was there before may have taken
         # it for durable meanwhile.
@@ -172,7 +172,7 @@ class Disk:
         Fails when somebody puts something there meanwhile, having removed a part.
         """
         with suppress(FileNotFoundError):
-            if not stat.S_ISDIR(os.lstat(place).st_mode):
+            if not S_ISDIR(os.lstat(place).st_mode):
                 os.unlink(place)
                 return
             with os.scandir(place) as entries:
@@ -277,7 +277,7 @@ def require_regular(status: os.stat_result) -> None:
     Raises:
         IsADirectoryError: It is no regular file; most likely it is a directory.
     """
-    if not stat.S_ISREG(status.st_mode):
+    if not S_ISREG(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "not a regular file")
 
 
@@ -299,7 +299,7 @@ def open_to_read(place: str) -> tuple[int, int]:
 
 
 class SameContent:
-    """Says, each time it is called, whether a file has a content.
+    """Says, each time it is asked, whether a file has a content.
 
     White space around it does not matter. What looks like a file that had it is not
     read again: a ``stat`` is a third of what reading costs.
@@ -313,7 +313,7 @@ class SameContent:
         self._content = content
         self._look: tuple[int, int, int] | None = None
 
-    def __call__(self) -> bool:
+    def holds(self) -> bool:
         """Look."""
         try:
             status = os.stat(self._place)
@@ -321,7 +321,7 @@ class SameContent:
             if look == self._look:
                 return True
             self._look = None
-            if not stat.S_ISREG(status.st_mode) or not self._has_content():
+            if not S_ISREG(status.st_mode) or not self._has_content():
                 return False
         except OSError:
             return False
@@ -345,7 +345,7 @@ def has_size(place: bytes, size: int) -> bool:
         status = os.stat(place)
     except OSError:
         return False
-    return status.st_size == size and stat.S_ISREG(status.st_mode)
+    return status.st_size == size and S_ISREG(status.st_mode)
 
 
 def read_all(descriptor: int, size: int) -> bytes:

@@ -237,7 +237,7 @@ class FilesystemDriver:
     def same(self, path: str, content: bytes) -> Callable[[], bool]:
         """See IQuickLook."""
         require_path(path, NAME)
-        return SameContent(os.fsencode(self._disk.place(path)), content)
+        return SameContent(os.fsencode(self._disk.place(path)), content).holds
 
     def there(self, path: str, size: int) -> Callable[[], bool]:
         """See IQuickLook."""

@@ -131,17 +131,17 @@ class RegistryChannel(HTTPChannel):
 
     def _may_be_fast(self) -> bool:
         """Say whether a request that comes now has the connection for itself."""
-        return bool(
-            self.site.fast is not None
-            and not self._handlingRequest
-            and not self._busyReceiving
-            and not self._waitingForTransport
-            and not self._refused
-            and self._deadline is None
-            and self.persistent
-            and not self.transport.disconnecting
-            and self.client_certificate() is None
-        )
+        if (
+            self._handlingRequest
+            or self._busyReceiving
+            or self._waitingForTransport
+            or self._refused
+            or self._deadline is not None
+            or not self.persistent
+            or self.transport.disconnecting
+        ):
+            return False
+        return self.site.fast is not None and self.client_certificate() is None
 
     def client_certificate(self) -> x509.Certificate | None:
         """Return the client's certificate; None: it showed none that holds.

@@ -21,8 +21,10 @@ at any time. Those who watch requests are told of all of these, some at a time.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 from attrs import define, evolve, field, frozen
@@ -34,8 +36,8 @@ from txregistry.lookups import Lookups
 from txregistry.oci.access import Access
 from txregistry.oci.events import Activity
 from txregistry.web.exchanges import masked
-from txregistry.web.gate import Admission
-from txregistry.web.headerblock import Asked
+from txregistry.web.gate import Admission, OpenGate
+from txregistry.web.headerblock import LONGEST, Asked
 from txregistry.web.limits import Limits
 from txregistry.web.witness import SilentWitness, Witness
 
@@ -56,6 +58,9 @@ LONG: Final = 16 * 1024
 
 # What ``Hit(*values)`` does, in half of the time.
 _hit: Final[Callable[[Sequence[object]], Hit]] = partial(tuple.__new__, Hit)
+
+# Bytes of a block's hash; no block is as short.
+_MARK: Final = 16
 
 _ID: Final = b"x-request-id"
 _DATE: Final = b"date"
@@ -108,8 +113,12 @@ class _Known:
 class _Block:
     """A header block that came.
 
+    A login in it is not kept, and then nor is the block as it came: it is known by a
+    keyed hash, and the login is taken out of the one that comes.
+
     Attributes:
-        asked: What it says.
+        asked: What it says, but for the login.
+        login: Where it has the ``Authorization``; None: it has none.
         answered: What came of the request whose answer it got the last time; None: it
             got none. Not that answer, which would be kept for as long as this is.
         exchange: A request with it, and what came of it; that of the answer.
@@ -118,6 +127,7 @@ class _Block:
     """
 
     asked: Asked
+    login: slice | None = None
     answered: Exchange | None = None
     exchange: Any = None
     activity: Activity | None = None
@@ -153,11 +163,13 @@ class FastPath:
         self._watchers = watchers
         self._new_id = new_id
         self._gate: Admission | None = None
+        self._is_open = False
         self._witness: Witness = SilentWitness()
         self._is_failing: Callable[[], bool] = lambda: True
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._bytes = 0
         self._blocks: dict[bytes, _Block] = {}
+        self._key = secrets.token_bytes(32)
         self._untold: list[_Block] = []
         self._date = b""
         self._second = -1
@@ -173,6 +185,7 @@ class FastPath:
             is_failing: Says whether every request is refused for now.
         """
         self._gate = gate
+        self._is_open = isinstance(gate, OpenGate)
         self._witness = witness
         self._is_failing = is_failing
 
@@ -189,21 +202,19 @@ class FastPath:
             ``UNREAD`` if it is not one of which anything could be kept.
         """
         began = self._seconds()
-        found = self._blocks.get(block)
+        found = self._blocks.get(block) or self._find(block)
         if found is None:
-            found = self._read(block)
-            if found is None:
-                return UNREAD
+            return UNREAD
         asked = found.asked
         known = self._known.get(asked.key)
-        if known is None or not self._is_good(known, asked, address, found):
+        if known is None or not self._is_good(known, found, block, address):
             self.lookups.misses += 1
             return asked
         request_id = asked.id or str(self._new_id())
+        if int(began) != self._second:
+            self._second, self._date = int(began), bytes(datetimeToString(began))
         before, between, after = known.pieces
-        answer = b"".join(
-            (before, request_id.encode("ascii"), between, self._dated(began), after)
-        )
+        answer = b"".join((before, request_id.encode(), between, self._date, after))
         client.transport.write(answer)
         self.lookups.hits += 1
         ended = self._seconds()
@@ -258,36 +269,46 @@ class FastPath:
         for watcher in self._watchers if untold else ():
             watcher.told()
 
-    def _read(self, block: bytes) -> _Block | None:
+    def _find(self, block: bytes) -> _Block | None:
+        """Return a block that is known by its hash, or by nothing yet."""
         limits = self._limits
-        if len(block) > limits.header_size:
+        if len(block) > min(limits.header_size, LONGEST):
             return None
+        mark = blake2b(block, key=self._key, digest_size=_MARK).digest()
+        found = self._blocks.get(mark)
+        if found is not None:
+            return found
         asked = Asked.parse(block, limits.header_count)
         if asked is None:
             return None
-        found = _Block(asked)
+        if asked.authorization is None:
+            found = _Block(asked)
+        else:
+            begin = block.index(asked.authorization.encode())
+            login = slice(begin, begin + len(asked.authorization))
+            found = _Block(evolve(asked, authorization=None), login)
         if asked.id is None:  # else it will not come again
             if len(self._blocks) >= MOST_BLOCKS:
                 del self._blocks[next(iter(self._blocks))]
-            self._blocks[block] = found
+            self._blocks[block if found.login is None else mark] = found
         return found
 
-    def _is_good(
-        self, known: _Known, asked: Asked, address: str, block: _Block
-    ) -> bool:
+    def _is_good(self, known: _Known, block: _Block, came: bytes, address: str) -> bool:
         """Say whether an answer can be given again, and note whom it is for."""
         gate = self._gate
         if gate is None or self._is_failing():
             return False
-        user = None
-        if known.accesses is not None:
-            identity = gate.recall(asked, address, known.accesses)
+        user, lasting = None, known.lasting
+        if known.accesses is not None and not self._is_open:
+            login = None if block.login is None else came[block.login].decode()
+            shown = login, block.asked.forwarded_for
+            identity = gate.recall(shown, address, known.accesses)
             if identity is None:
                 return False
             user = identity.name
-        if not known.lasting.holds():
+        if not lasting.holds():
             return False
-        activity = known.lasting.activity
+        activity = lasting.activity
         if activity is not None and not self._witness.ignores(activity):
             return False
         if block.answered is not known.exchange or block.exchange.user != user:
@@ -297,8 +318,8 @@ class FastPath:
             block.exchange = evolve(
                 known.exchange,
                 user=user,
-                agent=asked.agent,
-                referer=_shown(asked.referer),
+                agent=block.asked.agent,
+                referer=_shown(block.asked.referer),
             )
         return True
 
@@ -315,12 +336,6 @@ class FastPath:
             self._untold.append(block)
             block.activity = activity
         block.hits.append(_hit(values))
-
-    def _dated(self, now: float) -> bytes:
-        second = int(now)
-        if second != self._second:
-            self._second, self._date = second, bytes(datetimeToString(now))
-        return self._date
 
     def _forget(self, key: tuple[bytes, ...]) -> None:
         known = self._known.pop(key, None)

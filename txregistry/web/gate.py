@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import field, frozen
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -23,7 +23,9 @@ from txregistry.lookups import Lookups
 from txregistry.oci.access import Access
 from txregistry.oci.errors import Denied, TooManyRequests, Unauthorized
 from txregistry.web.endpoints import Routes
-from txregistry.web.headerblock import Asked
+
+Shown: TypeAlias = tuple[str | None, str | None]
+"""A request's ``Authorization`` and its ``X-Forwarded-For``; None: it has none."""
 
 _NOBODY: Final = Identity()
 
@@ -78,12 +80,12 @@ class Admission(Protocol):
         """Let a request in, or raise the RegistryError that refuses it."""
 
     def recall(
-        self, asked: Asked, peer: str, accesses: Sequence[Access]
+        self, shown: Shown, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """Say who it is that ``admit`` would let in, if there is no need to wait.
 
         Args:
-            asked: The request; it shows no client certificate.
+            shown: What the request shows; there is no client certificate.
             peer: The IP address that it came from.
             accesses: What it wants to do.
 
@@ -115,7 +117,7 @@ class OpenGate:
         return Anybody()
 
     def recall(
-        self, asked: Asked, peer: str, accesses: Sequence[Access]
+        self, shown: Shown, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """See Admission. Nobody is asked who it is."""
         return _NOBODY
@@ -179,26 +181,28 @@ class Gate:
         raise Denied([access.to_json() for access in accesses])
 
     def recall(
-        self, asked: Asked, peer: str, accesses: Sequence[Access]
+        self, shown: Shown, peer: str, accesses: Sequence[Access]
     ) -> Identity | None:
         """See Admission."""
         try:
-            identity = self._recall(asked, peer)
+            identity = self._recall(shown, peer)
         except (LoginFailed, NotRemembered):
             return None
         return identity if self._may(identity, accesses) else None
 
     def _may(self, identity: Identity, accesses: Sequence[Access]) -> bool:
-        caller = KnownCaller(identity, self._policy)
-        return caller.may(*accesses) and bool(accesses or not _is_nobody(identity))
+        if not accesses:
+            return not _is_nobody(identity)
+        return all(self._policy.may(identity, access) for access in accesses)
 
-    def _recall(self, asked: Asked, peer: str) -> Identity:
+    def _recall(self, shown: Shown, peer: str) -> Identity:
         if self._quick is None:
             raise NotRemembered
-        credentials = self._shown(asked.authorization)
+        authorization, forwarded_for = shown
+        credentials = self._shown(authorization)
         address = peer
-        if asked.forwarded_for is not None:
-            address = self._address(_Forwarded(peer, asked.forwarded_for))
+        if forwarded_for is not None:
+            address = self._address(_Forwarded(peer, forwarded_for))
         for authenticator in self._quick:
             identity: Identity | None = authenticator.recall(credentials, address)
             if identity is not None:

@@ -228,8 +228,8 @@ class TLSMixin(Identified, DirectMixin):
     def _is_ending(self) -> bool:
         return not self._shaken or super()._is_ending()
 
-    def _give(self, pieces: list[bytes]) -> int:
-        return self._encrypt(memoryview(b"".join(pieces)))
+    def _give(self, data: bytes) -> int:
+        return self._encrypt(memoryview(data))
 
     def _give_file(self, descriptor: int, offset: int, size: int) -> int:
         room, given = memoryview(self._factory.room), 0

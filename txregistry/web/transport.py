@@ -30,7 +30,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
-from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -94,6 +94,8 @@ class DirectMixin:
     # Twisted's, which the classes below inherit.
     reactor: Any
     socket: Any
+    protocol: Any
+    bufferSize: Any  # noqa: N815
     fileno: Any
     connected: Any
     dataBuffer: Any  # noqa: N815
@@ -140,6 +142,19 @@ class DirectMixin:
         self.startWriting()  # type: ignore[attr-defined]
         return finished
 
+    def doRead(self) -> Any:
+        """See IReadDescriptor. What Twisted's does, in one step."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
     def write(self, data: bytes) -> None:
         """See ITransport."""
         if self._range is not None:
@@ -179,21 +194,20 @@ class DirectMixin:
         waiting = self._tempDataBuffer
         if self.dataBuffer or self._tempDataLen > _LITTLE or self._is_ending():
             return False
-        pieces = [*waiting, data]
+        everything = b"".join((*waiting, data)) if waiting else data
         try:
-            sent = self._give(pieces)
+            sent = self._give(everything)
         except OSError:
             return False  # if it is gone, the reactor will find out, and tell
-        left = self._tempDataLen + len(data) - sent
         if waiting:
             waiting.clear()
             self._tempDataLen = 0
             self.stopWriting()  # type: ignore[attr-defined]
-        if left:
-            super().write(b"".join(pieces)[sent:])  # type: ignore[misc]
+        if sent < len(everything):
+            super().write(everything[sent:])  # type: ignore[misc]
         return True
 
-    def _give(self, pieces: list[bytes]) -> int:
+    def _give(self, data: bytes) -> int:
         """Give bytes to the kernel.
 
         Returns:
@@ -202,16 +216,16 @@ class DirectMixin:
         Raises:
             OSError: It takes none now, or never again.
         """
-        ours = self.socket
-        return int(ours.sendmsg(pieces) if len(pieces) > 1 else ours.send(pieces[0]))
+        return self.socket.send(data)  # type: ignore[no-any-return]
 
     def _give_file(self, descriptor: int, offset: int, size: int) -> int:
         """Give bytes of a file to the kernel; see ``_give``."""
         return os.sendfile(self.fileno(), descriptor, offset, size)
 
     def _is_ending(self) -> bool:
-        over = not self.connected or self.disconnecting
-        return bool(over or self._writeDisconnecting or self._writeDisconnected)
+        if self.connected and not self.disconnecting:
+            return bool(self._writeDisconnecting or self._writeDisconnected)
+        return True
 
     def _flush(self) -> Any:
         """Send what was written before the file; return what went wrong, if anything.

@@ -32,7 +32,6 @@ from txregistry.interfaces import (
     NotRemembered,
 )
 from txregistry.web.gate import Gate, OpenGate
-from txregistry.web.headerblock import Asked
 
 SHOWN: Final = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ=="
 ADDRESS: Final = "192.0.2.1"
@@ -181,11 +180,6 @@ class TokenTests(TokenTestCase):
         self.assertRaises(NotRemembered, authenticator.recall, shown, ADDRESS)
 
 
-def asked(authorization: str | None, forwarded_for: str | None = None) -> Asked:
-    """Return a request."""
-    return Asked((b"GET", b"/v2/"), authorization, forwarded_for=forwarded_for)
-
-
 class GateTests(SynchronousTestCase):
     """The gate."""
 
@@ -213,25 +207,25 @@ class GateTests(SynchronousTestCase):
         self.successResultOf(basic.authenticate(RIGHT, ADDRESS))
         failed = basic.authenticate(MISTAKEN, "192.0.2.7")
         self.failureResultOf(failed, LoginFailed)
-        self.assertIsNone(gate.recall(asked(SHOWN, "192.0.2.7"), ADDRESS, ()))
-        self.assertIsNotNone(gate.recall(asked(SHOWN, "192.0.2.8"), ADDRESS, ()))
+        self.assertIsNone(gate.recall((SHOWN, "192.0.2.7"), ADDRESS, ()))
+        self.assertIsNotNone(gate.recall((SHOWN, "192.0.2.8"), ADDRESS, ()))
 
     def test_open(self) -> None:
         """Where everybody may do everything, nobody is asked."""
-        self.assertEqual(Identity(), OpenGate().recall(asked("Basic x"), ADDRESS, ()))
+        self.assertEqual(Identity(), OpenGate().recall(("Basic x", None), ADDRESS, ()))
 
     def test_unknown(self) -> None:
         """Who shows nothing, something broken or something of others' is not let in."""
         gate = self.gate(remembering(Clock()))
         for shown in (None, "", "Basic", "Basic !", "Bearer x", "Basic YWxpY2U6eA=="):
-            self.assertIsNone(gate.recall(asked(shown), ADDRESS, ()), shown)
+            self.assertIsNone(gate.recall((shown, None), ADDRESS, ()), shown)
 
     def test_cannot(self) -> None:
         """If one authenticator cannot say at once, the gate cannot."""
         basic = remembering(Clock())
         gate = self.gate(basic, ScriptedAuthenticator())
         self.successResultOf(basic.authenticate(RIGHT, ADDRESS))
-        self.assertIsNone(gate.recall(asked(SHOWN), ADDRESS, ()))
+        self.assertIsNone(gate.recall((SHOWN, None), ADDRESS, ()))
         gate = self.gate(basic)
-        found = gate.recall(asked(SHOWN), ADDRESS, ())
+        found = gate.recall((SHOWN, None), ADDRESS, ())
         self.assertEqual("alice", found.name if found else None)

@@ -147,8 +147,8 @@ class RestingTests(SynchronousTestCase):
             return read()
 
         self.patch(SameContent, "_has_content", lambda _: counted())
-        self.look()
-        self.look()
+        self.look.holds()
+        self.look.holds()
         return count
 
     def test_read_once(self) -> None:
@@ -162,17 +162,17 @@ class RestingTests(SynchronousTestCase):
 
     def test_in_place(self) -> None:
         """What is written over in its place is noticed."""
-        self.assertTrue(self.look())
+        self.assertTrue(self.look.holds())
         self.write(b"another")
-        self.assertFalse(self.look())
+        self.assertFalse(self.look.holds())
         self.write(b"content")
-        self.assertTrue(self.look())
+        self.assertTrue(self.look.holds())
 
     def test_renamed_over(self) -> None:
         """What another file takes the place of is noticed."""
-        self.assertTrue(self.look())
+        self.assertTrue(self.look.holds())
         other = new_place(self)
         with open(other, "wb") as stream:
             stream.write(b"another")
         os.rename(other, self.path)
-        self.assertFalse(self.look())
+        self.assertFalse(self.look.holds())

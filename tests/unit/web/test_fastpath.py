@@ -282,6 +282,27 @@ class GateTests(SynchronousTestCase):
         self.assertEqual(200, self.status(ALICE))
         self.assertEqual(0, self.hits())
 
+    def test_not_kept(self) -> None:
+        """Nothing holds a login: a header block that has one is known by its hash."""
+        self.assertEqual([200, 200], [self.status(ALICE) for _ in range(2)])
+        fast = self.side.registry.fast
+        assert fast is not None
+        shown = ALICE.split(" ")[1]
+        for key, block in fast._blocks.items():
+            self.assertNotIn(shown.encode(), key)
+            self.assertIsNone(block.asked.authorization)
+        self.assertEqual(1, self.hits())
+        self.assertEqual(1, len(fast._blocks))
+
+    def test_login_twice(self) -> None:
+        """A login is found in a block that says the same somewhere else, too."""
+        for _ in range(2):
+            headers = {**ACCEPT, "User-Agent": f"x {ALICE}", "Authorization": ALICE}
+            written = self.side.send([head("GET", MANIFEST, headers)])[0]
+            assert isinstance(written, bytes)
+            self.assertTrue(written.startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(1, self.hits())
+
     def test_others(self) -> None:
         """Nobody else gets it."""
         self.status(ALICE)

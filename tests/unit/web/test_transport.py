@@ -85,6 +85,41 @@ class TransportCase(SynchronousTestCase):
         return written
 
 
+class ReadTests(TransportCase):
+    """What comes."""
+
+    def setUp(self) -> None:
+        """Keep what comes."""
+        super().setUp()
+        self.came: list[bytes] = []
+        self.protocol.dataReceived = self.came.append  # type: ignore[assignment,method-assign]
+
+    def test_data(self) -> None:
+        """The protocol gets it."""
+        self.client.send(b"hello")
+        self.assertIsNone(self.transport.doRead())
+        self.assertEqual([b"hello"], self.came)
+
+    def test_nothing(self) -> None:
+        """Where nothing has come, nothing happens."""
+        self.assertIsNone(self.transport.doRead())
+        self.assertEqual([], self.came)
+
+    def test_end(self) -> None:
+        """When the client sends no more, that is told after the last of it."""
+        self.client.send(b"hello")
+        self.client.shutdown(socket.SHUT_WR)
+        self.assertIsNone(self.transport.doRead())
+        self.assertIs(CONNECTION_DONE, self.transport.doRead())
+        self.assertEqual([b"hello"], self.came)
+
+    def test_gone(self) -> None:
+        """That the client is gone is told, too."""
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.client.close()
+        self.assertIs(CONNECTION_LOST, self.transport.doRead())
+
+
 class WriteTests(TransportCase):
     """Bytes."""
 

@@ -41,7 +41,7 @@ class Guard:
             raise Denied
         return self
 
-    def recall(self, asked: object, peer: str, accesses: Sequence[Access]) -> None:
+    def recall(self, shown: object, peer: str, accesses: Sequence[Access]) -> None:
         """See Admission: it does not remember."""
 
     def may(self, *accesses: Access) -> bool:
