@@ -36,6 +36,10 @@ _OPTIONS: Final = (
     | SSL.OP_CIPHER_SERVER_PREFERENCE
 )
 
+# OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: with it
+# each call would send one record.
+_PARTIAL_WRITE: Final = 1
+
 # OpenSSL's SSL_OP_PRIORITIZE_CHACHA, which pyOpenSSL does not name: a client that puts
 # ChaCha20 first has no hardware for AES, so it gets what it wants.
 _PRIORITIZE_CHACHA: Final = 1 << 21
@@ -115,6 +119,7 @@ def _make_context(options: TLSOptions) -> SSL.Context:
     )
     context.set_options(_OPTIONS | (_PRIORITIZE_CHACHA if ciphers == DEFAULT else 0))
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.clear_mode(_PARTIAL_WRITE)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"txregistry")
     context.set_alpn_select_callback(_select_protocol)

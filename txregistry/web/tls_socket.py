@@ -11,11 +11,13 @@ and Twisted only says when. That nearly halves what a byte costs. What one has t
   nothing is ever left inside OpenSSL: what is not read yet is in the kernel, and the
   reactor tells of it, however often a protocol pauses. What comes in a turn is handed
   on in one piece, because each piece costs the protocol as much.
-- When ``send`` would have to wait, a part of a record may be on its way already, so it
-  must be called again with the same bytes first. What ``DirectMixin`` has not sent it
-  keeps, in order, and offers again; if a file is given up there, the line is cut.
-- A file is read and sent piece by piece, through room that all connections share; what
-  was read and not sent is read again.
+- ``send`` makes many records of a large piece, one after the other, and returns when
+  all are sent (``TLSContext`` sees to that): a call for each record would cost a third
+  more. When it would have to wait, it must be called again with the same bytes first,
+  of which it skips what it has sent. What ``DirectMixin`` has not sent it keeps, in
+  order, and offers again; if a file is given up there, the line is cut.
+- A file is read and sent piece by piece, through room that all connections share; of
+  what was not sent, nothing is kept: it is read again.
 - We end with a goodbye (close_notify), and close when the client has answered, or soon.
 
 ``secure`` has a port make such connections.
@@ -45,6 +47,7 @@ from txregistry.web.answers import raw_answer
 from txregistry.web.tls_connection import (
     GOODBYE_SECONDS,
     PLAIN_SECONDS,
+    ROOM,
     Identified,
     TLSFactory,
     log_failed,
@@ -76,6 +79,7 @@ class TLSMixin(Identified, DirectMixin):
     _factory: TLSFactory
     _tls: Any  # an SSL.Connection; None when the connection is lost
 
+    _begun = 0  # bytes of which OpenSSL has sent a part, or may have
     _heard = False
     _plain = False
     _shaken = False
@@ -236,6 +240,8 @@ class TLSMixin(Identified, DirectMixin):
         while given < size:
             part = room[: min(len(room), size - given)]
             found = os.preadv(descriptor, [part], offset + given)
+            if found < self._begun:
+                break  # the file has shrunk
             sent = self._encrypt(part[:found])
             given += sent
             if sent < len(part):
@@ -253,9 +259,12 @@ class TLSMixin(Identified, DirectMixin):
         sent, send = 0, self._tls.send
         try:
             while sent < len(data):
-                sent += send(data[sent:] if sent else data)
+                piece = data[sent : sent + ROOM]
+                sent += send(piece)
+                self._begun = 0
         except (SSL.WantWriteError, SSL.WantReadError):
-            pass  # we never renegotiate, so it is the first of them
+            # We never renegotiate, so it is the first of them.
+            self._begun = len(piece)
         except SSL.Error as error:
             self._failed(error)
             raise ConnectionResetError(errno.ECONNRESET, "TLS failed") from error
