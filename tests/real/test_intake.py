@@ -7,14 +7,17 @@ import os
 import random
 import signal
 import socket
+import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tests.real.case import RealTestCase
 from tests.real.images import MIB, digest_of
+from tests.real.registries import Registry
 from tests.real.wire import Wire, connected, location_of
 
 CUTS = 500
@@ -45,17 +48,35 @@ def chunked(content: bytes, step: int) -> bytes:
 class IntakeTests(RealTestCase):
     """Threads take in a long body as the reactor would have."""
 
+    cuts = CUTS
+    tls: ssl.SSLContext | None = None
+
     def setUp(self) -> None:
         """Start a registry, and make a blob."""
-        self.under_test = self.registry()
+        self.under_test = self.begin()
         self.content = os.urandom(6 * MIB)
         self.digest = digest_of(self.content)
 
-    def connect(self) -> socket.socket:
+    def begin(
+        self, tree: Path | None = None, http: Mapping[str, Any] | None = None
+    ) -> Registry:
+        """Start a registry."""
+        return self.registry(tree, http=http)
+
+    def connect(self, registry: Registry | None = None) -> socket.socket:
         """Connect a client."""
-        client = socket.create_connection(("127.0.0.1", self.under_test.port), 30)
+        port = (registry or self.under_test).port
+        client = socket.create_connection(("127.0.0.1", port), 30)
+        if self.tls is not None:
+            client = self.tls.wrap_socket(client)
         self.addCleanup(client.close)
         return client
+
+    def talk(
+        self, registry: Registry | None = None
+    ) -> contextlib.AbstractContextManager[Wire]:
+        """Connect a client that asks and is answered."""
+        return connected((registry or self.under_test).port, tls=self.tls)
 
     def used(self) -> tuple[int, int]:
         """Return how many descriptors and threads the registry has."""
@@ -84,9 +105,8 @@ class IntakeTests(RealTestCase):
 
     def test_cut(self) -> None:
         """Clients that leave anywhere leave nothing behind but what they have sent."""
-        port = self.under_test.port
-        with connected(port) as wire:
-            sessions = [wire.begin_upload("app") for _ in range(CUTS)]
+        with self.talk() as wire:
+            sessions = [wire.begin_upload("app") for _ in range(self.cuts)]
             wire.push_blob("warm", self.digest, self.content)
         descriptors, threads = self.used()
         with ThreadPoolExecutor(CLIENTS) as clients:
@@ -97,7 +117,7 @@ class IntakeTests(RealTestCase):
             return now[0] <= descriptors and now[1] <= threads + _POOL
 
         self.wait_for(is_tidy, f"{self.used()}, before {descriptors, threads}")
-        with connected(port) as wire:
+        with self.talk() as wire:
             for location in random.sample(sessions, 5):
                 self.resume(wire, location)
 
@@ -115,8 +135,7 @@ class IntakeTests(RealTestCase):
             method = whole if framing == "whole" else ("PATCH", location)
             sent = head(*method, *lines) + content
             cut = random.randrange(MIB)
-        client = socket.create_connection(("127.0.0.1", self.under_test.port), 30)
-        with client:
+        with self.connect() as client:
             client.sendall(sent[:cut])
             if random.random() < 0.5:
                 time.sleep(random.random() / 50)
@@ -126,7 +145,7 @@ class IntakeTests(RealTestCase):
 
     def test_pipelined(self) -> None:
         """Requests that come at once behind a long body are answered in turn."""
-        with connected(self.under_test.port) as wire:
+        with self.talk() as wire:
             for body, line in (
                 (self.content, f"Content-Length: {len(self.content)}"),
                 (chunked(self.content, 32768), "Transfer-Encoding: chunked"),
@@ -151,7 +170,7 @@ class IntakeTests(RealTestCase):
 
     def test_malformed(self) -> None:
         """A body that is malformed late is refused, and what came before is kept."""
-        with connected(self.under_test.port) as wire:
+        with self.talk() as wire:
             location = wire.begin_upload("app")
             client = self.connect()
             end = 4 * MIB
@@ -185,16 +204,15 @@ class IntakeTests(RealTestCase):
 
     def test_silent(self) -> None:
         """A client that sends nothing for too long is given up."""
-        registry = self.registry(http={"limits": {"idletimeout": "1s"}})
-        with connected(registry.port) as wire:
+        registry = self.begin(http={"limits": {"idletimeout": "1s"}})
+        with self.talk(registry) as wire:
             location = wire.begin_upload("app")
-            client = socket.create_connection(("127.0.0.1", registry.port), 30)
-            self.addCleanup(client.close)
+            client = self.connect(registry)
             length = f"Content-Length: {len(self.content)}"
             client.sendall(head("PATCH", location, length) + self.content[:MIB])
             with contextlib.suppress(ConnectionResetError):
                 self.assertEqual(b"", client.recv(1))
-        with connected(registry.port) as wire:
+        with self.talk(registry) as wire:
             self.wait_until_free(wire, location)
             self.resume(wire, location)
 
@@ -204,15 +222,15 @@ class IntakeTests(RealTestCase):
             (self.content, f"Content-Length: {len(self.content)}"),
             (chunked(self.content, 32768), "Transfer-Encoding: chunked"),
         ):
-            with connected(self.under_test.port) as wire:
+            with self.talk() as wire:
                 location = wire.begin_upload("app")
             client = self.connect()
             client.sendall(head("PATCH", location, line) + body[: 5 * MIB])
-            with connected(self.under_test.port) as wire:
+            with self.talk() as wire:
                 self.wait_until_some(wire, location)
             self.under_test.daemon.kill()
             self.under_test.start()
-            with connected(self.under_test.port) as wire:
+            with self.talk() as wire:
                 self.assertTrue(self.has_some(wire, location))
                 self.resume(wire, location)
 
@@ -231,14 +249,13 @@ class IntakeTests(RealTestCase):
         The second signal does the same at once.
         """
         for drain, signals in (("1s", 1), ("60s", 2)):
-            registry = self.registry(self.under_test.tree, http={"draintimeout": drain})
-            with connected(registry.port) as wire:
+            registry = self.begin(self.under_test.tree, {"draintimeout": drain})
+            with self.talk(registry) as wire:
                 location = wire.begin_upload("app")
-            client = socket.create_connection(("127.0.0.1", registry.port), 30)
-            self.addCleanup(client.close)
+            client = self.connect(registry)
             length = f"Content-Length: {len(self.content)}"
             client.sendall(head("PATCH", location, length) + self.content[: 4 * MIB])
-            with connected(self.under_test.port) as wire:
+            with self.talk() as wire:
                 self.wait_until_some(wire, location)
                 for _ in range(signals):
                     registry.daemon.signal(signal.SIGTERM)

@@ -1,9 +1,9 @@
 """Intake: large bodies that are taken in beside the reactor, as many as it is good for.
 
 A body is begun by its connection, in the reactor's thread. When much of it is still to
-come, the connection stops reading and the intake lets threads have a duplicate of its
-socket (``transfer``). In the end the connection gets back what is its own: the place in
-the body, and what arrived behind it.
+come, the connection stops reading and the intake lets threads (``transfer``) have a
+duplicate of its socket, or with TLS the connection itself (``tls_loan``). In the end it
+gets back what is its own: the place in the body, and what arrived behind it.
 
 A large body that finds no room here is read by the reactor, as a small one is.
 """
@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 from txregistry.streams import IThreadSink
 from txregistry.threads import InThread, in_own_threads_of, to_the_end
 from txregistry.web.decoding import Framing
-from txregistry.web.transfer import BUFFER_SIZE, Transfer
+from txregistry.web.tls_loan import LendingMixin
+from txregistry.web.transfer import BUFFER_SIZE, Receiver, Transfer
 
 # So many buffers are between two threads that work on one body.
 _BETWEEN_TWO: Final = 4
@@ -59,12 +60,12 @@ class Intake:
 
         Returns:
             The transfer, and a Deferred that fires when it has ended; None: there is no
-            room, or it is not on a socket without TLS.
+            room, or it is not straight on a socket, or something is still to be sent.
         """
         if len(self._running) >= self._most:
             return None
         try:
-            receiver = _duplicate(transport)
+            receiver = _receiver_of(transport)
             if receiver is None:
                 return None
             return self._begin(receiver, framing, sink, patience)
@@ -82,7 +83,7 @@ class Intake:
 
     def _begin(
         self,
-        receiver: socket.socket,
+        receiver: Receiver,
         framing: Framing,
         sink: IThreadSink,
         patience: float,
@@ -129,10 +130,12 @@ def make_intake(reactor: Any, sharing: int = 1) -> Intake:
     return Intake(in_own_threads_of(reactor), cores, 4 * cores)
 
 
-def _duplicate(transport: Any) -> socket.socket | None:
-    """Return another descriptor of a plain socket; None: it is something else."""
+def _receiver_of(transport: Any) -> Receiver | None:
+    """Return what a thread can receive from; None: there is no such thing."""
+    if isinstance(transport, LendingMixin):
+        return transport.lend()
     if not isinstance(transport, Connection) or getattr(transport, "TLS", False):
         return None
     own = transport.getHandle()
-    # TLS straight on a socket is a class of its own.
+    # TLS over anything else is a class of its own.
     return own.dup() if type(own) is socket.socket else None

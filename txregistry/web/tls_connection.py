@@ -35,8 +35,9 @@ GOODBYE_SECONDS: Final = 1.0
 # How long a client that speaks plain HTTP has to read the answer.
 PLAIN_SECONDS: Final = 5.0
 
-# Bytes that are encrypted and sent at a time, if there are so many: some 0.25 ms.
-ROOM: Final = 256 * 1024
+# Bytes that are encrypted and sent at a time, if there are so many: some 0.15 ms. More
+# would not stay in the processor's cache.
+ROOM: Final = 128 * 1024
 
 
 class Identified:

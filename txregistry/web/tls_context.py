@@ -36,8 +36,8 @@ _OPTIONS: Final = (
     | SSL.OP_CIPHER_SERVER_PREFERENCE
 )
 
-# OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: with it
-# each call would send one record.
+# OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: with
+# it each call would send one record.
 _PARTIAL_WRITE: Final = 1
 
 # OpenSSL's SSL_OP_PRIORITIZE_CHACHA, which pyOpenSSL does not name: a client that puts

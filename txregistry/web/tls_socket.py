@@ -20,7 +20,8 @@ and Twisted only says when. That nearly halves what a byte costs. What one has t
   what was not sent, nothing is kept: it is read again.
 - We end with a goodbye (close_notify), and close when the client has answered, or soon.
 
-``secure`` has a port make such connections.
+A thread may read for a while in the reactor's place (``tls_loan``). ``secure`` has a
+port make such connections.
 """
 
 from __future__ import annotations
@@ -52,10 +53,8 @@ from txregistry.web.tls_connection import (
     TLSFactory,
     log_failed,
 )
+from txregistry.web.tls_loan import RECORD, LendingMixin
 from txregistry.web.transport import TURN, DirectMixin, DirectServer, DirectUnixServer
-
-# The most that a record holds (RFC 8446, 5.1).
-RECORD: Final = 16 * 1024
 
 # Bytes that one connection may bring in a turn of the reactor: some 0.1 ms.
 _COME: Final = 128 * 1024
@@ -67,7 +66,13 @@ _PEEK: Final = 2  # MSG_PEEK
 
 
 class TLSMixin(Identified, DirectMixin):
-    """What the two kinds of connections have in common; see the module."""
+    """What the two kinds of connections have in common; see the module.
+
+    Attributes:
+        reads_on: Whether OpenSSL can go on to read when bytes come.
+    """
+
+    reads_on = True
 
     # Twisted's, which the classes below inherit.
     protocol: Any
@@ -155,6 +160,7 @@ class TLSMixin(Identified, DirectMixin):
 
     def _read(self) -> Any:
         pieces, problem = self._records()
+        self.reads_on = problem is None and not self._read_stuck
         if pieces and not self.disconnecting:
             self.protocol.dataReceived(b"".join(pieces))
         if problem is CONNECTION_DONE and self.connected and not self._aborting:
@@ -358,12 +364,12 @@ class TLSMixin(Identified, DirectMixin):
 
 
 @implementer(ISSLTransport)
-class TLSServer(TLSMixin, tcp.Server):
+class TLSServer(LendingMixin, TLSMixin, tcp.Server):
     """A client's connection over TCP."""
 
 
 @implementer(ISSLTransport)
-class TLSUnixServer(TLSMixin, unix.Server):
+class TLSUnixServer(LendingMixin, TLSMixin, unix.Server):
     """A client's connection over a Unix socket."""
 
 

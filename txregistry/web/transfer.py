@@ -5,14 +5,14 @@ and has the sink write it from there: nothing is copied. If there are several bu
 second thread shows the content to the sink's watchers (a hash) meanwhile; if there is
 one, the same thread does. Receiving, hashing and writing all release the GIL.
 
-Nothing here touches Twisted: a transfer knows a socket, a framing and a sink.
+Nothing here touches Twisted: a transfer knows a socket, or what is like one, a framing
+and a sink.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import socket
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
@@ -32,6 +32,27 @@ _MOMENT: Final = 1
 _MANY: Final = 64
 
 
+class Receiver(Protocol):
+    """What a transfer receives from: a socket that does not block, or what is like one.
+
+    One that has ``step`` wants room for so many bytes whenever it is to receive some.
+    """
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+
+    def recv_into(self, room: memoryview, /) -> int:
+        """Receive what is there; 0: nothing will come any more.
+
+        Raises:
+            BlockingIOError: Nothing is there now.
+            OSError: The connection is broken.
+        """
+
+    def close(self) -> None:
+        """Give it up."""
+
+
 class Transfer:
     """A body that threads take in, from where it is to its end.
 
@@ -47,7 +68,7 @@ class Transfer:
 
     def __init__(
         self,
-        receiver: socket.socket,
+        receiver: Receiver,
         framing: Framing,
         sink: IThreadSink,
         patience: float,
@@ -56,8 +77,7 @@ class Transfer:
         """Prepare.
 
         Args:
-            receiver: A socket that does not block, of which nobody else reads. It is
-                closed in the end.
+            receiver: Where from; nobody else receives there. It is closed in the end.
             framing: That of the body, at the byte that is received next.
             sink: Where the content goes.
             patience: Seconds without a byte after which the client is given up.
@@ -72,6 +92,7 @@ class Transfer:
         self.error: Exception | None = None
         self.buffers = buffers
         self._receiver = receiver
+        self._step: int = getattr(receiver, "step", 1)
         self._framing = framing
         self._sink = sink
         self._patience = patience
@@ -128,14 +149,16 @@ class Transfer:
         As much as fits is taken at once, so that few and large pieces are written.
         """
         wanted = self._framing.wanted
-        room = len(buffer) if wanted is None else min(wanted, len(buffer))
         view = memoryview(buffer)
+        step, last = self._step, len(buffer) - self._step
+        enough = len(buffer) if wanted is None else min(wanted, len(buffer))
         size = 0
-        while size < room and not self._stopped:
+        while size < enough and size <= last and not self._stopped:
             try:
-                got = self._receiver.recv_into(view[size:room])
+                room = view[size : max(enough, size + step)]
+                got = self._receiver.recv_into(room)
             except BlockingIOError:
-                if size and size >= room // 2:
+                if size and size >= enough // 2:
                     break
                 if not self._poll.poll(_MOMENT if size else 1000 * self._patience):
                     self.lost = not size
