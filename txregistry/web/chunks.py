@@ -16,6 +16,9 @@ LONGEST_TRAILERS: Final = 64 * 1024
 
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?")
 
+# What is between two chunks, as almost everybody writes it: one match instead of steps.
+_NEXT: Final = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})\r\n")
+
 _END: Final = b"\r\n"
 
 
@@ -45,10 +48,20 @@ class ChunkFraming:
                 pieces.append(view[position:end])
                 self._left -= end - position
                 position = end
+                if not self._left:
+                    position = self._skip(buffer, end, size)
             else:
                 position = self._step(buffer, position, size)
         self.end = position
         return pieces
+
+    def _skip(self, buffer: bytes | bytearray, start: int, size: int) -> int:
+        """Go on behind a chunk's content, to the next one's if that is all there."""
+        found = _NEXT.match(buffer, start, size)
+        if found is None or not (left := int(found[1], 16)):
+            return start  # which the steps see to
+        self._left = left
+        return found.end()
 
     def _take_size(self, buffer: bytes | bytearray, start: int, size: int) -> int:
         line, position = self._take_line(buffer, start, size)
