@@ -19,6 +19,7 @@ import errno
 import os
 from collections.abc import Iterable
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 from attrs import define
@@ -36,13 +37,18 @@ from zope.interface import implementer
 
 from txregistry.interfaces import ContentShrank, StorageError
 from txregistry.threads import in_threads_of
+from txregistry.web.pagecache import would_wait
 
 # Bytes that one connection may send in a turn of the reactor: some 0.15 ms.
 TURN: Final = 1024 * 1024
 
-# Bytes that are brought into the page cache at a time.
+# Bytes that are looked for in the page cache at a time, or brought there.
 AHEAD: Final = 4 * 1024 * 1024
 _PIECE: Final = 256 * 1024
+
+# Seconds for which what was found there is taken to stay. A client with a fast line has
+# got it by then.
+_STAYS: Final = 1.0
 
 # If more bytes than that wait to be sent, the kernel will not take any now.
 _LITTLE: Final = 16 * 1024
@@ -59,9 +65,6 @@ _CONNECTION_GONE: Final = (
     errno.ENETDOWN,
 )
 
-# What a file system answers that cannot say whether it would have to wait.
-_CANNOT_SAY: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-
 
 @define(eq=False)
 class _Range:
@@ -72,7 +75,8 @@ class _Range:
         offset: The next byte.
         left: How many bytes.
         finished: Fires when there are none.
-        warm: Up to here it was brought into the page cache.
+        warm: Up to here the page cache has it.
+        until: And until then, by the reactor's clock.
     """
 
     descriptor: int
@@ -80,6 +84,7 @@ class _Range:
     left: int
     finished: Deferred[None]
     warm: int = 0
+    until: float = 0.0
 
 
 class DirectMixin:
@@ -244,7 +249,7 @@ class DirectMixin:
 
     def _send_range(self, part: _Range) -> Any:
         size = min(part.left, TURN)
-        if size and part.warm < part.offset + size and _is_cold(part, size):
+        if size and not self._is_warm(part, size):
             self._warm(part)
             return None
         try:
@@ -270,6 +275,16 @@ class DirectMixin:
                 return super().doWrite()  # type: ignore[misc]
         return None
 
+    def _is_warm(self, part: _Range, size: int) -> bool:
+        now = self.reactor.seconds()
+        if part.offset + size <= part.warm and now < part.until:
+            return True
+        ahead = min(part.left, AHEAD)
+        if would_wait(part.descriptor, part.offset, ahead):
+            return False
+        part.warm, part.until = part.offset + ahead, now + _STAYS
+        return True
+
     def _end_range(self, problem: Any) -> None:
         part, self._range = self._range, None
         if part is None:
@@ -290,7 +305,7 @@ class DirectMixin:
         read = partial(_read_through, os.dup(part.descriptor), part.offset, end)
 
         def go_on(_: object) -> None:
-            part.warm = end
+            part.warm, part.until = end, inf
             if self._range is part and self.connected:
                 self.startWriting()  # type: ignore[attr-defined]
 
@@ -328,20 +343,6 @@ def direct(port: IListeningPort) -> IListeningPort:
     if made in kinds:
         port.transport = kinds[made]  # type: ignore[attr-defined]
     return port
-
-
-def _is_cold(part: _Range, size: int) -> bool:
-    """Say whether the next bytes would have to be waited for."""
-    probe = bytearray(1)
-    try:
-        for position in (part.offset, part.offset + size - 1):
-            os.preadv(part.descriptor, [probe], position, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        if error.errno not in _CANNOT_SAY:
-            return False  # sending will fail, too, and tell
-    return False
 
 
 def _read_through(descriptor: int, begin: int, end: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from typing import Any
 from unittest.mock import patch
 
 from twisted.internet import tcp, unix
@@ -352,16 +351,19 @@ class ColdTests(TransportCase):
     def setUp(self) -> None:
         """Have the cache hold nothing but what was read."""
         super().setUp()
+        self.cold = True
         self.read: list[tuple[int, int]] = []
+        self.looks: list[tuple[int, int]] = []
 
-        def is_cold(part: Any, size: int) -> bool:
-            return not any(b <= part.offset < e for b, e in self.read)
+        def would_wait(descriptor: int, offset: int, size: int) -> bool:
+            self.looks.append((offset, size))
+            return self.cold and not any(b <= offset < e for b, e in self.read)
 
         def read_through(descriptor: int, begin: int, end: int) -> None:
             self.read.append((begin, end))
             os.close(descriptor)
 
-        for name, double in ("_is_cold", is_cold), ("_read_through", read_through):
+        for name, double in ("would_wait", would_wait), ("_read_through", read_through):
             patcher = patch.object(module, name, double)
             patcher.start()
             self.addCleanup(patcher.stop)
@@ -389,6 +391,31 @@ class ColdTests(TransportCase):
         self.assertEqual(content, came)
         self.successResultOf(sent)
         self.assertEqual(3, len(self.read))
+
+    def test_looks(self) -> None:
+        """What the cache has is looked at once, as much as is read at a time."""
+        self.cold = False
+        content = os.urandom(9 * MIB)
+        sent = self.send(content)
+        self.assertEqual(content, self.run_all())
+        self.successResultOf(sent)
+        looks = [(0, 4 * MIB), (4 * MIB, 4 * MIB), (8 * MIB, MIB)]
+        self.assertEqual(looks, self.looks)
+
+    def test_looks_again(self) -> None:
+        """What it had a second ago may be gone; what was read is believed to stay."""
+        self.cold = False
+        sent = self.send(os.urandom(4 * MIB))
+        self.transport.doWrite()
+        self.cold = True
+        self.reactor.advance(2)
+        self.assertLess(len(self.run_all()), 4 * MIB)
+        self.assertEqual(2, len(self.looks))
+        self.warm()
+        self.reactor.advance(2)
+        self.run_all()
+        self.successResultOf(sent)
+        self.assertEqual(2, len(self.looks))
 
     def test_lost_meanwhile(self) -> None:
         """A client may leave while the disk is waited for."""
@@ -420,14 +447,6 @@ class CacheTests(SynchronousTestCase):
             descriptor = os.dup(stream.fileno())
             module._read_through(descriptor, 10, 5000)
         self.assertRaises(OSError, os.fstat, descriptor)
-
-    def test_warm(self) -> None:
-        """A file that was just written is warm."""
-        with tempfile.TemporaryFile() as stream:
-            stream.write(b"x" * 1000)
-            stream.flush()
-            part = module._Range(stream.fileno(), 0, 1000, Deferred())
-            self.assertFalse(module._is_cold(part, 1000))
 
 
 class DirectTests(SynchronousTestCase):
