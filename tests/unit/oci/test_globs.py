@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 from typing import Final
 
 from hypothesis import example, given, settings
@@ -25,6 +26,12 @@ patterns: Final = st.lists(
     min_size=1,
     max_size=5,
 ).map("/".join)
+
+SHORT: Final = [
+    "/".join(parts)
+    for count in (1, 2, 3)
+    for parts in product(("a", "b", "aa", "ab", "b-a"), repeat=count)
+]
 
 
 def naive(pattern: list[str], name: list[str]) -> bool:
@@ -194,9 +201,12 @@ class NaiveTests(SynchronousTestCase):
     @example("**/a/**/b/**", "a/b/a/a")
     @example("*a*b*", "aabba")
     def test_same(self, pattern: str, name: str) -> None:
-        """Both say the same."""
-        expected = naive(pattern.replace("${user}", "a").split("/"), name.split("/"))
-        self.assertEqual(expected, Globs.parse([pattern]).match(name, "a"))
+        """Both say the same, of this name and of all short ones."""
+        globs = Globs.parse([pattern])
+        plain = pattern.replace("${user}", "a").split("/")
+        for each in (name, *SHORT):
+            expected = naive(plain, each.split("/"))
+            self.assertEqual(expected, globs.match(each, "a"), each)
 
     def test_time(self) -> None:
         """No glob takes long, however it is made for that."""

@@ -598,7 +598,7 @@ class FileTests(SocketCase):
     def test_cold(self) -> None:
         """The disk is waited for in another thread."""
         content = os.urandom(MIB)
-        with patch.object(direct_module, "_is_cold", lambda *_: True):
+        with patch.object(direct_module, "would_wait", lambda *_: True):
             self.transport.send_file(self.file(content), 0, len(content))
             self.step()
         [warm] = self.reactor.work

@@ -215,5 +215,5 @@ class ModelTests(SynchronousTestCase):
 
         run_state_machine_as_test(
             Machine,
-            settings=settings(max_examples=20, stateful_step_count=30, deadline=None),
+            settings=settings(max_examples=40, stateful_step_count=30, deadline=None),
         )
