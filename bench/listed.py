@@ -34,19 +34,23 @@ def many_name(number: int) -> str:
     return f"team-{number // 100:03}/service-{number % 100:02}"
 
 
-def make_listed(folder: Path) -> Path:
+def make_listed(
+    folder: Path, tags: int = TAGS, repositories: int = REPOSITORIES
+) -> Path:
     """Make the tree, or take the one that an earlier run has left.
 
     Args:
         folder: Where such trees are kept.
+        tags: How many tags the one repository has.
+        repositories: How many others there are.
 
     Returns:
         The folder of the store.
     """
-    root = folder / f"lists-{TAGS}-{REPOSITORIES}"
+    root = folder / f"lists-{tags}-{repositories}"
     done = folder / f"{root.name}.done"
     if not done.exists():
-        _Writer(root).write()
+        _Writer(root).write(tags, repositories)
         done.touch()
     return root
 
@@ -63,18 +67,17 @@ class _Writer:
         self._link = ""
         self._names = 0
 
-    def write(self) -> None:
+    def write(self, tags: int, repositories: int) -> None:
         content = _empty_manifest()
         digest = Digest.of(content)
         self._write(blob_data(digest), content)
-        names = [many_name(number) for number in range(REPOSITORIES)]
+        names = [many_name(number) for number in range(repositories)]
         for name in [MANY_TAGS, *names]:
             layout = RepositoryLayout(Name.parse(name))
             self._write_link(layout.layer_link(digest), digest)
             self._write_link(layout.revision_link(digest), digest)
-            many = name == MANY_TAGS
-            tags = map(many_tag, range(TAGS)) if many else ["latest"]
-            for tag in tags:
+            many = map(many_tag, range(tags))
+            for tag in many if name == MANY_TAGS else ["latest"]:
                 self._write_link(layout.tag_link(Tag(tag)), digest)
 
     def _write_link(self, path: str, digest: Digest) -> None:
