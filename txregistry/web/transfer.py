@@ -22,8 +22,9 @@ from typing import Final, Protocol
 from txregistry.streams import IThreadSink, Piece
 from txregistry.web.decoding import Framing
 
-# What a buffer holds, in bytes, so that it stays in the processor's cache.
-BUFFER_SIZE: Final = 256 * 1024
+# What a buffer holds, in bytes: little enough for the processor's cache, and enough
+# that one thread seldom hands it to the other, for which both pay.
+BUFFER_SIZE: Final = 512 * 1024
 
 # For so long (milliseconds) more is waited for when little has come: a fast client's
 # next bytes come sooner, and are written along.
