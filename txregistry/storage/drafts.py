@@ -69,20 +69,23 @@ class Draft:
         self.size += len(content)
 
     def write_pieces(self, pieces: Sequence[Piece]) -> None:
-        """Append pieces, and have the disk begin with them from time to time.
-
-        Not for two threads at a time.
-        """
+        """Append pieces. Not for two threads at a time."""
         try:
             write_pieces(self._descriptors[0], pieces)
         except OSError:
             self.size = os.fstat(self._descriptors[0]).st_size
             raise
         self.size += sum(map(len, pieces))
-        waiting = self.size - self._handed_on
-        if waiting >= HANDED_ON:
-            begin_writeback(self._descriptors[0], self._handed_on, waiting)
-            self._handed_on = self.size
+
+    def hand_on(self) -> None:
+        """Have the disk begin with what was written, if that has become much.
+
+        It may be called beside another thread that writes.
+        """
+        size = self.size
+        if size - self._handed_on >= HANDED_ON:
+            begin, self._handed_on = self._handed_on, size
+            begin_writeback(self._descriptors[0], begin, size - begin)
 
     def keep(self) -> None:
         """Close the file and leave it in its place.

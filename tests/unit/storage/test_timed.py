@@ -23,6 +23,7 @@ from txregistry.interfaces import (
     Remove,
     StorageError,
 )
+from txregistry.storage import drafts
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
@@ -124,8 +125,13 @@ class TimedTests(SynchronousTestCase):
         )
         writer: Any = self.successResultOf(driver.open_writer("/a"))
         sink = IThreadSink(writer)
-        self.assertEqual((), tuple(sink.watchers))
         sink.write_pieces([b"1", b"2"])
+        begun: list[tuple[int, ...]] = []
+        self.patch(drafts, "HANDED_ON", 2)
+        self.patch(drafts, "begin_writeback", lambda *what: begun.append(what[1:]))
+        for watch in sink.watchers:
+            watch(b"12")
+        self.assertEqual([(0, 2)], begun)
         self.assertEqual(2, writer.size)
         os.close(writer._writer._draft._descriptors[0])
         self.assertRaises(StorageError, sink.write_pieces, [b"3"])

@@ -52,6 +52,7 @@ class WritebackTests(DiskCase):
         self.addCleanup(draft.close)
         for pieces in ([b"ab"], [b"c", b"def"], [b"ghi"], [b"j"]):
             draft.write_pieces(pieces)
+            draft.hand_on()
         self.assertEqual([(0, 6), (6, 4)], begun)
 
     def test_torn(self) -> None:
