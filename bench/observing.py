@@ -3,10 +3,10 @@
 Run as ``python -m bench.observing`` in the project's environment; needs ``wrk``. The
 same registry with everything off, with each part on, and with all of it on is asked in
 turn, in another order each round. Printed are the medians of the rounds and of the
-ratios within a round, their mean, between what the middle half of them lies, and the
-processor's time for each request. Each is started anew for each round: two processes
-that do the same differ by up to a tenth for as long as they live, by where their memory
-happens to lie.
+ratios within a round, their mean, and between what the middle half of them lies; and
+the processor's time for each request, which is what to go by where others are at work
+on the machine. Each is started anew for each round: two processes that do the same
+differ by up to a tenth for as long as they live, by where their memory happens to lie.
 """
 
 from __future__ import annotations
@@ -74,15 +74,20 @@ def main() -> None:
                 registry.stop()
             print(".", end="", flush=True)
     print(f"\n{arguments.rounds} rounds of {arguments.seconds} s; medians:")
-    titles = ("", "rate", "ratio", "mean", "middle half", "processor")
-    print("{:14}{:>9}{:>7}{:>7}{:>14}{:>11}".format(*titles))
+    titles = ("", "rate", "ratio", "mean", "middle half", "processor", "ratio")
+    print("{:14}{:>9}{:>7}{:>7}{:>14}{:>11}{:>7}".format(*titles))
     for kind in registries:
-        ratios = [a / b for a, b in zip(rates[kind], rates[_OFF], strict=True)]
+        ratios = _ratios(rates[kind], rates[_OFF])
         low, middle, high = _quartiles(ratios)
         print(
             f"{kind:14}{median(rates[kind]):7.0f}/s{middle:7.2f}{mean(ratios):7.2f}"
             f"{f'{low:.2f}-{high:.2f}':>14}{median(costs[kind]) * 1e6:8.0f} us"
+            f"{median(_ratios(costs[_OFF], costs[kind])):7.2f}"
         )
+
+
+def _ratios(ones: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(ones, others, strict=True)]
 
 
 def _quartiles(values: Sequence[float]) -> Sequence[float]:
