@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -84,3 +87,12 @@ def drain(client: socket.socket) -> bytes:
     except BlockingIOError:
         pass
     return b"".join(pieces)
+
+
+def unsent(sender: socket.socket) -> int:
+    """Return how many bytes the other end's kernel has not got yet.
+
+    Even on one machine it may get them a moment later than they were sent.
+    """
+    queued = fcntl.ioctl(sender.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int(struct.unpack("i", queued)[0])

@@ -6,6 +6,7 @@ The test's own thread is the one that the connection is lent to.
 from __future__ import annotations
 
 import os
+import select
 from typing import Any
 
 from OpenSSL import SSL
@@ -14,7 +15,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
-from tests.unit.web.sockets import drain
+from tests.unit.web.sockets import drain, unsent
 from tests.unit.web.test_tls_socket import SocketCase
 from tests.unit.web.test_transfer import Sink
 from txregistry.web.decoding import LengthFraming
@@ -44,6 +45,14 @@ class LoanCase(SocketCase):
         for offset in range(0, len(data), RECORD):
             self.tls.send(data[offset : offset + RECORD])
             self.flush()
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Wait until all that the client has sent is there."""
+        for _ in range(1_000_000):
+            if not unsent(self.client):
+                break
+            os.sched_yield()
 
 
 class ReceiveTests(LoanCase):
@@ -74,6 +83,7 @@ class ReceiveTests(LoanCase):
         self.say(b"last words")
         self.tls.shutdown()
         self.flush()
+        self.arrive()
         self.assertEqual(10, loan.recv_into(self.room))
         self.assertEqual(0, loan.recv_into(self.room))
         self.assertIsNone(loan.problem)
@@ -82,6 +92,7 @@ class ReceiveTests(LoanCase):
         """A client that goes without one is no problem of OpenSSL's."""
         loan = self.lend()
         self.client.close()
+        select.select([loan], [], [], 30)
         self.assertRaises(ConnectionResetError, loan.recv_into, self.room)
         self.assertIsNone(loan.problem)
 
@@ -90,6 +101,7 @@ class ReceiveTests(LoanCase):
         loan = self.lend()
         self.say(b"hello")
         self.client.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        self.arrive()
         self.assertEqual(5, loan.recv_into(self.room))
         self.assertRaises(ConnectionResetError, loan.recv_into, self.room)
         loan.close()
@@ -101,7 +113,7 @@ class ReceiveTests(LoanCase):
 
     def test_transfer(self) -> None:
         """A transfer takes a body from it; what is behind that is not lost."""
-        content = os.urandom(20 * RECORD + 17)
+        content = os.urandom(5 * RECORD + 17)
         sink = Sink()
         loan = self.lend()
         transfer = Transfer(
@@ -111,6 +123,7 @@ class ReceiveTests(LoanCase):
             self.tls.send(content[offset : offset + RECORD])
         self.tls.send(b"GET / ")
         self.flush_all()
+        self.arrive()
         transfer.run()
         transfer.close()
         self.assertEqual((content, content), (sink.content, sink.seen))
