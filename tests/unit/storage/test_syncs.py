@@ -74,6 +74,12 @@ class FailingRing:
         return [(token, self.code) for token in tokens]
 
 
+def close(sync: KernelSyncs) -> None:
+    """Give up what syncs have open, which a process has for as long as it lives."""
+    if isinstance(sync._ring, Ring):
+        os.close(sync._ring.eventfd)
+
+
 class SyncsCase(DiskCase):
     """A file in a folder."""
 
@@ -89,7 +95,9 @@ class SyncsCase(DiskCase):
 
     def kernel(self) -> KernelSyncs:
         """Return syncs by the kernel."""
-        return KernelSyncs(self.reactor, self.note)
+        sync = KernelSyncs(self.reactor, self.note)
+        self.addCleanup(close, sync)
+        return sync
 
     def note(self, *what: object) -> Deferred[None]:
         """Take down what is to be synced otherwise."""

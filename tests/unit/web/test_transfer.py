@@ -53,9 +53,9 @@ class Sink:
         self.seen += piece
 
 
-def open_descriptors() -> list[str]:
+def open_descriptors() -> set[str]:
     """Name the descriptors that this process has."""
-    return sorted(os.listdir("/proc/self/fd"))
+    return set(os.listdir("/proc/self/fd"))
 
 
 class TransferCase(SynchronousTestCase):
@@ -73,7 +73,8 @@ class TransferCase(SynchronousTestCase):
     def tearDown(self) -> None:
         """Nothing stays open."""
         self.client.close()
-        self.assertEqual(self.before, open_descriptors())
+        # What others have left may be closed meanwhile, with the rest of the garbage.
+        self.assertEqual(set(), open_descriptors() - self.before)
 
     def move(self, framing: Framing, patience: float = 30) -> Transfer:
         """Move what the client has sent."""
