@@ -4,7 +4,10 @@ First all is written beside its place and synced, and the folders with it; then 
 thing takes its place, durably, before the next one does, or several at once if they are
 to be. So the order is that of the changes, and most of the waiting is done once.
 
-Steps are brief, and fail with OSError; what waits for the disk is left to ``Syncs``.
+Steps are brief, and fail with OSError. Threads make them, because a disk can hang, or
+be frozen while somebody copies it, and who only reads must not notice; but not what
+need not be durable, which would take longer to hand over. What waits for the disk is
+left to ``Syncs``.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ from itertools import chain
 from typing import Any, Protocol
 
 from txregistry.interfaces import Change, Note, Publish, Put, Remove, Together, Vanish
-from txregistry.storage.brief import Brief
 from txregistry.storage.disk import Disk, persistently, write_all
 from txregistry.storage.drafts import Draft
 from txregistry.storage.syncs import Syncs
@@ -32,6 +34,7 @@ class Step(Protocol):
         folder: The folder that something is to be in durably; None: it needs none.
         writes: Whether something is to be there afterwards.
         descriptors: The open files that are to be durable before it takes effect.
+        is_light: Whether it takes microseconds, and need not be durable.
     """
 
     @property
@@ -50,6 +53,10 @@ class Step(Protocol):
     def descriptors(self) -> Sequence[int]:
         """See the class."""
 
+    @property
+    def is_light(self) -> bool:
+        """See the class."""
+
     def prepare(self) -> None:
         """Make what is needed. Nobody sees that yet."""
 
@@ -61,10 +68,14 @@ class Step(Protocol):
         """
 
     def take_effect_anew(self) -> None:
-        """Make the change durably, after all that. This may be long."""
+        """Make the change durably, after all that."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether ``end`` has something to remove."""
 
     def end(self) -> None:
-        """Give up what is held, and remove what has had no effect."""
+        """Give up what is held, and remove what is left of it."""
 
 
 class Batch:
@@ -76,7 +87,6 @@ class Batch:
         groups: Sequence[Sequence[Step]],
         translated: Callable[[str, bool], AbstractContextManager[None]],
         syncs: Syncs,
-        brief: Brief,
         in_thread: InThread,
     ) -> None:
         """Prepare.
@@ -87,14 +97,12 @@ class Batch:
             translated: Turns OSErrors about a path, where something is to be written
                 or not, into others.
             syncs: Makes files and folders durable.
-            brief: Does what is short.
-            in_thread: Does what is long.
+            in_thread: Does the rest.
         """
         self._disk = disk
         self._groups = groups
         self._translated = translated
         self._syncs = syncs
-        self._brief = brief
         self._in_thread = in_thread
 
     async def run(self) -> None:
@@ -105,35 +113,35 @@ class Batch:
         """
         steps = list(chain.from_iterable(self._groups))
         try:
-            await self._brief.do(partial(self._prepare, steps))
+            if all(step.is_light for step in steps):
+                self._take_effect(steps)
+                return
+            await self._finish(partial(self._prepare, steps))
             await self._sync(steps, names=False)
             for group in self._groups:
-                late = await self._brief.do(partial(self._take_effect, group))
-                for step in late:
-                    await to_the_end(self._in_thread(partial(self._anew, step)))
+                await self._finish(partial(self._take_effect, group))
                 await self._sync(group, names=True)
         finally:
-            await self._brief.do(partial(_end, steps))
+            if any(step.leaves for step in steps):
+                await self._finish(partial(_end, steps))
+            else:
+                _end(steps)
 
     def _prepare(self, steps: Sequence[Step]) -> None:
         for step in steps:
             with self._translated(step.path, step.writes):
                 step.prepare()
 
-    def _take_effect(self, group: Sequence[Step]) -> list[Step]:
-        """Make the changes of a group; return those that could not be made so."""
-        late = []
+    def _take_effect(self, group: Sequence[Step]) -> None:
         for step in group:
             with self._translated(step.path, step.writes):
                 try:
                     step.take_effect()
                 except FileNotFoundError:
-                    late.append(step)
-        return late
+                    step.take_effect_anew()
 
-    def _anew(self, step: Step) -> None:
-        with self._translated(step.path, step.writes):
-            step.take_effect_anew()
+    async def _finish(self, work: Callable[[], None]) -> None:
+        await to_the_end(self._in_thread(work))
 
     async def _sync(self, steps: Sequence[Step], *, names: bool) -> None:
         """Make files durable, or the names in their folders; and the folders' own."""
@@ -181,7 +189,7 @@ def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:
     if isinstance(change, Note):
         return LightStep(change.path, True, partial(disk.note, place, change.content))
     if isinstance(change, Remove):
-        return LightStep(change.path, False, partial(disk.drop, place))
+        return LightStep(change.path, False, partial(disk.drop, place), is_light=False)
     if isinstance(change, Vanish):
         return VanishStep(disk, change.path)
     return LightStep(change.path, True, partial(disk.begin, place))
@@ -191,6 +199,7 @@ class PutStep:
     """A small file is written whole, over what is there. See Step."""
 
     writes = True
+    is_light = False
 
     def __init__(self, disk: Disk, path: str, content: bytes) -> None:
         """Take the disk, the driver's path, and the content."""
@@ -218,6 +227,11 @@ class PutStep:
         """See Step."""
         self._disk.put(self._place, self._content)
 
+    @property
+    def leaves(self) -> bool:
+        """See Step."""
+        return self._temporary is not None
+
     def end(self) -> None:
         """See Step."""
         for descriptor in self.descriptors:
@@ -240,6 +254,8 @@ class PublishStep:
     """A draft is moved where it is to be. See Step."""
 
     writes = True
+    is_light = False
+    leaves = False
 
     def __init__(self, disk: Disk, path: str, draft: Draft, place: str) -> None:
         """Take the disk, the draft with its driver's path, and where it is to be."""
@@ -275,11 +291,15 @@ class LightStep:
 
     folder = None
     descriptors = ()
+    leaves = False
 
-    def __init__(self, path: str, writes: bool, work: Callable[[], None]) -> None:
+    def __init__(
+        self, path: str, writes: bool, work: Callable[[], None], is_light: bool = True
+    ) -> None:
         """Take the driver's path, whether something is there then, and the work."""
         self.path = path
         self.writes = writes
+        self.is_light = is_light
         self._work = work
 
     def prepare(self) -> None:
@@ -301,6 +321,7 @@ class VanishStep:
     """A directory goes at once: aside, where no path leads to. See Step."""
 
     writes = False
+    is_light = False
     descriptors = ()
 
     def __init__(self, disk: Disk, path: str) -> None:
@@ -323,6 +344,11 @@ class VanishStep:
     def take_effect_anew(self) -> None:
         """See Step."""
         self.take_effect()
+
+    @property
+    def leaves(self) -> bool:
+        """See Step."""
+        return self._aside is not None
 
     def end(self) -> None:
         """See Step."""

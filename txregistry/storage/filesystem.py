@@ -5,10 +5,10 @@ has a name with a ``~``, which no path has, and is not listed; after a crash suc
 can be removed by hand. Symbolic links are followed.
 
 What takes microseconds runs in the reactor thread, because a thread would cost more:
-looking at a file, reading a small one, opening, listing a small folder, writing a small
-file, making a folder, renaming. On a cold or busy disk that can be a few milliseconds;
-then threads do what writes, for a while (``Brief``). What waits for the disk (fsync) is
-handed to the kernel (``Syncs``), and what may be long (a large directory) to a thread.
+looking at a file, reading a small one, opening, listing a small folder, writing what
+need not be durable. On a cold or busy disk that can be a few milliseconds. What waits
+for the disk (fsync) is handed to the kernel (``Syncs``), and what may be long (a large
+directory, or all else that writes) to a thread.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ from txregistry.interfaces import (
     Together,
 )
 from txregistry.storage.batches import Batch, groups_of, path_of, step_of
-from txregistry.storage.brief import Brief
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -107,7 +106,6 @@ class FilesystemDriver:
         self._clock = clock
         self._in_thread = in_thread
         self._syncs = syncs or ThreadSyncs(disk, in_thread)
-        self._brief = Brief(clock, in_thread)
         self._listings = Listings(partial(disk.names, after="", limit=None))
 
     @deferred
@@ -253,14 +251,7 @@ class FilesystemDriver:
                 [step_of(self._disk, change, writers) for change in group]
                 for group in together
             ]
-            batch = Batch(
-                self._disk,
-                groups,
-                translated,
-                self._syncs,
-                self._brief,
-                self._in_thread,
-            )
+            batch = Batch(self._disk, groups, translated, self._syncs, self._in_thread)
             await to_the_end(Deferred.fromCoroutine(batch.run()))
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
