@@ -388,6 +388,11 @@ class Together:
     changes: Sequence[Change]
 
 
+def groups_of(changes: Sequence[Change | Together]) -> list[Sequence[Change]]:
+    """Return which changes are made together, in the order in which that is done."""
+    return [each.changes if isinstance(each, Together) else (each,) for each in changes]
+
+
 class IBatchDriver(IStorageDriver):
     """A driver to which several changes at once are cheaper than one after another.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 
 from txregistry.interfaces import (
     Begin,
@@ -16,6 +17,7 @@ from txregistry.interfaces import (
     Put,
     Together,
     Vanish,
+    groups_of,
 )
 
 
@@ -29,9 +31,8 @@ async def apply(driver: IStorageDriver, changes: Sequence[Change | Together]) ->
     if IBatchDriver.providedBy(driver):
         await IBatchDriver(driver).apply(changes)
         return
-    for change in changes:
-        for each in change.changes if isinstance(change, Together) else (change,):
-            await _make(driver, each)
+    for change in chain.from_iterable(groups_of(changes)):
+        await _make(driver, change)
 
 
 async def _make(driver: IStorageDriver, change: Change) -> None:

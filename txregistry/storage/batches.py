@@ -19,7 +19,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
-from txregistry.interfaces import Change, Note, Publish, Put, Remove, Together, Vanish
+from txregistry.interfaces import Change, Note, Publish, Put, Remove, Vanish
 from txregistry.storage.disk import Disk, persistently, write_all
 from txregistry.storage.drafts import Draft
 from txregistry.storage.syncs import Syncs
@@ -161,11 +161,6 @@ class Batch:
 def path_of(change: Change) -> str:
     """Return the path that something is to be at, or not to be, after a change."""
     return change.destination if isinstance(change, Publish) else change.path
-
-
-def groups_of(changes: Sequence[Change | Together]) -> list[Sequence[Change]]:
-    """Return which changes are made together, in the order in which that is done."""
-    return [each.changes if isinstance(each, Together) else (each,) for each in changes]
 
 
 def step_of(disk: Disk, change: Change, writers: ExitStack) -> Step:

@@ -40,8 +40,9 @@ from txregistry.interfaces import (
     Put,
     StorageError,
     Together,
+    groups_of,
 )
-from txregistry.storage.batches import Batch, groups_of, path_of, step_of
+from txregistry.storage.batches import Batch, path_of, step_of
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -124,7 +125,7 @@ class FilesystemDriver:
     @deferred
     async def put_content(self, path: str, content: bytes) -> None:
         """See IStorageDriver."""
-        await self._apply([Put(path, content)])
+        await self.apply([Put(path, content)])
 
     @deferred
     async def open_reader(
@@ -224,7 +225,16 @@ class FilesystemDriver:
     @deferred
     async def apply(self, changes: Sequence[Change | Together]) -> None:
         """See IBatchDriver. What need not be durable takes microseconds."""
-        await self._apply(changes)
+        together = groups_of(changes)
+        for change in chain.from_iterable(together):
+            require_path(path_of(change), NAME)
+        with ExitStack() as writers:
+            groups = [
+                [step_of(self._disk, change, writers) for change in group]
+                for group in together
+            ]
+            batch = Batch(self._disk, groups, translated, self._syncs, self._in_thread)
+            await to_the_end(Deferred.fromCoroutine(batch.run()))
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
@@ -241,18 +251,6 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
-
-    async def _apply(self, changes: Sequence[Change | Together]) -> None:
-        together = groups_of(changes)
-        for change in chain.from_iterable(together):
-            require_path(path_of(change), NAME)
-        with ExitStack() as writers:
-            groups = [
-                [step_of(self._disk, change, writers) for change in group]
-                for group in together
-            ]
-            batch = Batch(self._disk, groups, translated, self._syncs, self._in_thread)
-            await to_the_end(Deferred.fromCoroutine(batch.run()))
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))

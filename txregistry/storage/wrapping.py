@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 from attrs import evolve
@@ -21,6 +22,7 @@ from txregistry.interfaces import (
     Remove,
     Together,
     Vanish,
+    groups_of,
 )
 from txregistry.streams import IThreadSink
 
@@ -52,11 +54,7 @@ def adopt_batches(driver: IStorageDriver, inner: IStorageDriver) -> IBatchDriver
 
 def flat(changes: Sequence[Change | Together]) -> list[Change]:
     """Return changes one by one."""
-    return [
-        each
-        for change in changes
-        for each in (change.changes if isinstance(change, Together) else (change,))
-    ]
+    return list(chain.from_iterable(groups_of(changes)))
 
 
 def action_of(changes: Sequence[Change | Together]) -> str:
