@@ -409,6 +409,19 @@ class IBatchDriver(IStorageDriver):
         """
 
 
+class IStartedDriver(IStorageDriver):
+    """A driver that has something to do before it is used, and when it no longer is."""
+
+    def start() -> Deferred[None]:
+        """Get ready; nothing else has been called.
+
+        Fails with ``StorageError`` if the store cannot be used.
+        """
+
+    def stop() -> Deferred[None]:
+        """Leave the store as others may take it over; nothing runs any more."""
+
+
 class IFileRange(Interface):
     """A source that is a range of an open file, so that ``sendfile`` can send it.
 

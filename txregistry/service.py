@@ -15,7 +15,12 @@ from txregistry import __version__
 from txregistry.checking import make_health
 from txregistry.config import Settings
 from txregistry.heralds import Herald, LogHerald, WorkerHerald
-from txregistry.interfaces import InvalidOption, IStorageDriver, StorageError
+from txregistry.interfaces import (
+    InvalidOption,
+    IStartedDriver,
+    IStorageDriver,
+    StorageError,
+)
 from txregistry.listening import make_contexts, make_listeners
 from txregistry.logs import Logs
 from txregistry.lookups import Lookups
@@ -153,7 +158,8 @@ def make_service(
         shown = HealthPages(health, crew.problems if crew else list)
         pages = [*observing.pages, shown, *pages]
         debug = make_debug_listener(settings, reactor, pages)
-    parts: list[Part | None] = [observing, debug, notifications, intake]
+    store = _Store(own_driver) if IStartedDriver.providedBy(own_driver) else None
+    parts: list[Part | None] = [store, observing, debug, notifications, intake]
     return RegistryService(
         site,
         make_listeners(settings, reactor, contexts, handed),
@@ -167,6 +173,22 @@ def make_service(
         logs=logs,
         crew=crew,
     )
+
+
+class _Store:
+    """A driver that is started and stopped. See Part."""
+
+    def __init__(self, driver: IStorageDriver) -> None:
+        """Take the driver, which is an IStartedDriver."""
+        self._driver = IStartedDriver(driver)
+
+    async def start(self) -> None:
+        """See Part."""
+        await self._driver.start()
+
+    async def stop(self) -> None:
+        """See Part."""
+        await self._driver.stop()
 
 
 def _worker_pages(crew: Crew, pages: Sequence[Pages]) -> Pages:

@@ -20,8 +20,11 @@ from itertools import chain
 from typing import Any, Protocol
 
 from txregistry.interfaces import Change, Note, Publish, Put, Remove, Vanish
-from txregistry.storage.disk import Disk, persistently, write_all
+from txregistry.storage.disk import Disk, open_to_read, persistently, write_all
 from txregistry.storage.drafts import Draft
+from txregistry.storage.journal import Journal
+from txregistry.storage.journal_files import NoJournal
+from txregistry.storage.records import Entry, Gone, Moved, Written
 from txregistry.storage.syncs import Syncs
 from txregistry.threads import InThread, to_the_end
 
@@ -57,6 +60,10 @@ class Step(Protocol):
     def is_light(self) -> bool:
         """See the class."""
 
+    @property
+    def entry(self) -> Entry | None:
+        """How a journal keeps it, when it is prepared; None: it need not be kept."""
+
     def prepare(self) -> None:
         """Make what is needed. Nobody sees that yet."""
 
@@ -88,6 +95,7 @@ class Batch:
         translated: Callable[[str, bool], AbstractContextManager[None]],
         syncs: Syncs,
         in_thread: InThread,
+        journal: Journal | None = None,
     ) -> None:
         """Prepare.
 
@@ -98,7 +106,9 @@ class Batch:
                 or not, into others.
             syncs: Makes files and folders durable.
             in_thread: Does the rest.
+            journal: Makes them durable, where there can be one; None: there is none.
         """
+        self._journal = journal
         self._disk = disk
         self._groups = groups
         self._translated = translated
@@ -114,25 +124,55 @@ class Batch:
         steps = list(chain.from_iterable(self._groups))
         try:
             if all(step.is_light for step in steps):
-                self._take_effect(steps)
-                return
-            await self._finish(partial(self._prepare, steps))
-            await self._sync(steps, names=False)
-            for group in self._groups:
-                await self._finish(partial(self._take_effect, group))
-                await self._sync(group, names=True)
+                self.take_effect(steps)
+            elif not await self._keep(steps):
+                await self._finish(partial(self.prepare, steps))
+                await self._make(steps)
         finally:
             if any(step.leaves for step in steps):
                 await self._finish(partial(_end, steps))
             else:
                 _end(steps)
 
-    def _prepare(self, steps: Sequence[Step]) -> None:
+    async def _make(self, steps: Sequence[Step]) -> None:
+        await self._sync(steps, names=False)
+        for group in self._groups:
+            await self._finish(partial(self.take_effect, group))
+            await self._sync(group, names=True)
+
+    async def _keep(self, steps: Sequence[Step]) -> bool:
+        """Make the changes with a journal; say whether that is how to make them."""
+        journal = self._journal
+        if journal is None or journal.is_away or not any(map(_is_kept, steps)):
+            return False
+        moving = [each for each in steps if isinstance(each, PublishStep | MoveStep)]
+        if moving:
+            # What the journal moves must be there at any time.
+            await self._sync_sources(moving)
+        try:
+            with self._translated(steps[0].path, True):
+                await to_the_end(journal.make(_Kept(self, steps)))
+        except NoJournal:
+            await self._make(steps)
+        return True
+
+    async def _sync_sources(self, moving: Sequence[PublishStep | MoveStep]) -> None:
+        files = [each for step in moving for each in step.descriptors]
+        folders = [step.source_folder for step in moving]
+        with (
+            self._translated(moving[0].path, True),
+            self._disk.settling(folders) as parents,
+        ):
+            await to_the_end(self._syncs(files, [*folders, *parents]))
+
+    def prepare(self, steps: Sequence[Step]) -> None:
+        """Prepare steps, in any thread."""
         for step in steps:
             with self._translated(step.path, step.writes):
                 step.prepare()
 
-    def _take_effect(self, group: Sequence[Step]) -> None:
+    def take_effect(self, group: Sequence[Step]) -> None:
+        """Have steps take effect in their order, in any thread."""
         for step in group:
             with self._translated(step.path, step.writes):
                 try:
@@ -156,6 +196,25 @@ class Batch:
             synced = dict.fromkeys((*folders, *parents)) if names else parents
             if files or synced:
                 await to_the_end(self._syncs(files, list(synced)))
+
+
+class _Kept:
+    """A batch that a journal keeps. See Work."""
+
+    def __init__(self, batch: Batch, steps: Sequence[Step]) -> None:
+        """Take the batch and all its steps."""
+        self._batch = batch
+        self._steps = steps
+
+    def prepare(self) -> Sequence[Entry]:
+        """See Work."""
+        self._batch.prepare(self._steps)
+        entries = (step.entry for step in self._steps)
+        return [entry for entry in entries if entry is not None]
+
+    def take_effect(self) -> None:
+        """See Work."""
+        self._batch.take_effect(self._steps)
 
 
 def path_of(change: Change) -> str:
@@ -223,6 +282,11 @@ class PutStep:
         self._disk.put(self._place, self._content)
 
     @property
+    def entry(self) -> Entry:
+        """See Step."""
+        return Written(self.path, self._content)
+
+    @property
     def leaves(self) -> bool:
         """See Step."""
         return self._temporary is not None
@@ -265,6 +329,18 @@ class PublishStep:
         """See Step."""
         return (self._draft.descriptor,)
 
+    @property
+    def source_folder(self) -> str:
+        """The folder in which the draft is for now."""
+        return os.path.dirname(self._draft.written_at)
+
+    @property
+    def entry(self) -> Entry:
+        """See Step."""
+        path = self._disk.path(self._place)
+        source = self._disk.path(self._draft.written_at)
+        return Moved(path, source, os.fstat(self._draft.descriptor).st_ino)
+
     def prepare(self) -> None:
         """See Step."""
         self._disk.make_directory(self.folder)
@@ -286,6 +362,7 @@ class LightStep:
 
     folder = None
     descriptors = ()
+    entry = None
     leaves = False
 
     def __init__(
@@ -307,6 +384,84 @@ class LightStep:
     def take_effect_anew(self) -> None:
         """See Step."""
         self._work()
+
+    def end(self) -> None:
+        """See Step."""
+
+
+class MoveStep:
+    """A file takes another place. See Step."""
+
+    writes = True
+    is_light = False
+    leaves = False
+
+    def __init__(self, disk: Disk, path: str, source: str) -> None:
+        """Take the disk, and the driver's paths of where it is to be and where it is.
+
+        Raises:
+            OSError: There is no such file.
+        """
+        self.path = path
+        self._disk = disk
+        self._place = disk.place(path)
+        self._source = source
+        descriptor, _ = open_to_read(disk.place(source))
+        self.descriptors: Sequence[int] = (descriptor,)
+        self.folder = os.path.dirname(self._place)
+        self.source_folder = os.path.dirname(disk.place(source))
+
+    @property
+    def entry(self) -> Entry:
+        """See Step."""
+        return Moved(self.path, self._source, os.fstat(self.descriptors[0]).st_ino)
+
+    def prepare(self) -> None:
+        """See Step."""
+        self._disk.make_directory(self.folder)
+
+    def take_effect(self) -> None:
+        """See Step."""
+        self._disk.rename(self._disk.place(self._source), self._place)
+
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self._disk.move(self._disk.place(self._source), self._place)
+
+    def end(self) -> None:
+        """See Step."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = ()
+
+
+class DeleteStep:
+    """A file, or a directory and all below it, is removed. See Step."""
+
+    writes = False
+    is_light = False
+    descriptors = ()
+    leaves = False
+
+    def __init__(self, disk: Disk, path: str) -> None:
+        """Take the disk and the driver's path."""
+        self.path = path
+        self.entry = Gone(path)
+        self._disk = disk
+        self._place = disk.place(path)
+        self.folder = os.path.dirname(self._place)
+
+    def prepare(self) -> None:
+        """See Step."""
+        os.lstat(self._place)
+
+    def take_effect(self) -> None:
+        """See Step."""
+        self._disk.drop(self._place)
+
+    def take_effect_anew(self) -> None:
+        """See Step."""
+        self.take_effect()
 
     def end(self) -> None:
         """See Step."""
@@ -341,6 +496,11 @@ class VanishStep:
         self.take_effect()
 
     @property
+    def entry(self) -> Entry:
+        """See Step."""
+        return Gone(self.path)
+
+    @property
     def leaves(self) -> bool:
         """See Step."""
         return self._aside is not None
@@ -354,6 +514,10 @@ class VanishStep:
 
 def _folders_of(steps: Sequence[Step]) -> Iterator[str]:
     return (step.folder for step in steps if step.folder is not None)
+
+
+def _is_kept(step: Step) -> bool:
+    return step.entry is not None
 
 
 def _end(steps: Sequence[Step]) -> None:

@@ -65,9 +65,17 @@ class Disk:
         """Return where a driver's path lies."""
         return self.root if path == ROOT else self.root + path
 
+    def path(self, place: str) -> str:
+        """Return the path that lies at a place; that of a temporary one is none."""
+        return place.removeprefix(self.root)
+
     def put(self, place: str, content: bytes) -> None:
         """Write a file whole, over what is there."""
         persistently(partial(self._put, place, content))
+
+    def write(self, place: str, content: bytes) -> None:
+        """Write a file whole, over what is there. Atomic, and not durable."""
+        persistently(partial(self._write, place, content))
 
     def move(self, source: str, destination: str) -> None:
         """Move a file that is durable already, over what is there."""
@@ -210,13 +218,20 @@ class Disk:
             os.close(descriptor)
 
     def _put(self, place: str, content: bytes) -> None:
-        directory = os.path.dirname(place)
-        self.make_directory(directory)
+        self._write(place, content, self.sync_file)
+        self.sync(os.path.dirname(place))
+
+    def _write(
+        self,
+        place: str,
+        content: bytes,
+        finish: Callable[[int], None] = lambda _descriptor: None,
+    ) -> None:
+        self.make_directory(os.path.dirname(place))
         with self._temporary_file(place) as (temporary, descriptor):
             write_all(descriptor, content)
-            self.sync_file(descriptor)
+            finish(descriptor)
             self.rename(temporary, place)
-        self.sync(directory)
 
     @contextmanager
     def _temporary_file(self, place: str) -> Iterator[tuple[str, int]]:

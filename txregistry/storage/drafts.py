@@ -147,6 +147,11 @@ class Draft:
         return self._descriptors[0]
 
     @property
+    def written_at(self) -> str:
+        """The place where the file is for now."""
+        return self._written_at
+
+    @property
     def closed(self) -> bool:
         """Whether the file is closed."""
         return not self._descriptors

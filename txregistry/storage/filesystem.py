@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -36,13 +36,22 @@ from txregistry.interfaces import (
     InvalidOffset,
     InvalidOption,
     IQuickLook,
+    IStartedDriver,
     IStorageDriverFactory,
     Put,
     StorageError,
     Together,
     groups_of,
 )
-from txregistry.storage.batches import Batch, path_of, step_of
+from txregistry.storage.batches import (
+    Batch,
+    DeleteStep,
+    MoveStep,
+    PublishStep,
+    Step,
+    path_of,
+    step_of,
+)
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -52,6 +61,8 @@ from txregistry.storage.disk import (
     require_regular,
 )
 from txregistry.storage.drafts import Draft, open_draft
+from txregistry.storage.journal import Journal
+from txregistry.storage.journal_files import JournalFiles
 from txregistry.storage.listings import Listings
 from txregistry.storage.meanings import NAME, translated
 from txregistry.storage.options import refuse_unknown
@@ -78,7 +89,7 @@ SMALL_FOLDER: Final = 4096
 _T = TypeVar("_T")
 
 
-@implementer(IBatchDriver, IQuickLook)
+@implementer(IBatchDriver, IQuickLook, IStartedDriver)
 class FilesystemDriver:
     """Keeps the tree in a folder. See IStorageDriver.
 
@@ -94,6 +105,7 @@ class FilesystemDriver:
         clock: IReactorTime,
         in_thread: InThread,
         syncs: Syncs | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Prepare.
 
@@ -102,12 +114,27 @@ class FilesystemDriver:
             clock: Where time and turns of the reactor come from.
             in_thread: Threads.
             syncs: Makes files and folders durable; None: threads do.
+            journal: Makes changes durable; None: each is by itself.
         """
+        self._journal = journal
         self._disk = disk
         self._clock = clock
         self._in_thread = in_thread
         self._syncs = syncs or ThreadSyncs(disk, in_thread)
         self._listings = Listings(partial(disk.names, after="", limit=None))
+
+    @deferred
+    async def start(self) -> None:
+        """See IStartedDriver."""
+        if self._journal is not None:
+            with translated("/~journal", writing=True):
+                await self._journal.start()
+
+    @deferred
+    async def stop(self) -> None:
+        """See IStartedDriver."""
+        if self._journal is not None:
+            await self._journal.stop()
 
     @deferred
     async def get_content(self, path: str) -> bytes:
@@ -148,7 +175,7 @@ class FilesystemDriver:
         with translated(path, writing=True):
             draft = open_draft(self._disk, self._disk.place(path), append=append)
         return FilesystemWriter(
-            path, draft, self._in_thread, self._syncs, self._disk.place
+            path, draft, self._in_thread, self._syncs, self._publish
         )
 
     @deferred
@@ -209,18 +236,15 @@ class FilesystemDriver:
         """See IStorageDriver. The file is taken to be durable where it is."""
         require_path(source, NAME)
         require_path(destination, NAME)
-        here, there = self._disk.place(source), self._disk.place(destination)
         with translated(source):
-            require_regular(os.stat(here))
-        with translated(destination, writing=True, missing=source):
-            await self._finish(partial(self._disk.move, here, there))
+            step = MoveStep(self._disk, destination, source)
+        await self._run([[step]], partial(translated, missing=source))
 
     @deferred
     async def delete(self, path: str) -> None:
         """See IStorageDriver."""
         require_path(path, NAME)
-        with translated(path):
-            await self._finish(partial(self._disk.remove, self._disk.place(path)))
+        await self._run([[DeleteStep(self._disk, path)]])
 
     @deferred
     async def apply(self, changes: Sequence[Change | Together]) -> None:
@@ -233,8 +257,7 @@ class FilesystemDriver:
                 [step_of(self._disk, change, writers) for change in group]
                 for group in together
             ]
-            batch = Batch(self._disk, groups, translated, self._syncs, self._in_thread)
-            await to_the_end(Deferred.fromCoroutine(batch.run()))
+            await self._run(groups)
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
@@ -251,6 +274,20 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
+
+    async def _run(
+        self,
+        groups: Sequence[Sequence[Step]],
+        meaning: Callable[[str, bool], AbstractContextManager[None]] = translated,
+    ) -> None:
+        batch = Batch(
+            self._disk, groups, meaning, self._syncs, self._in_thread, self._journal
+        )
+        await to_the_end(Deferred.fromCoroutine(batch.run()))
+
+    async def _publish(self, path: str, draft: Draft, destination: str | None) -> None:
+        place = self._disk.place(destination or path)
+        await self._run([[PublishStep(self._disk, path, draft, place)]])
 
     async def _finish(self, work: Callable[[], _T]) -> _T:
         return await to_the_end(self._in_thread(work))
@@ -290,12 +327,12 @@ class FilesystemWriter(WriterState):
         draft: Draft,
         in_thread: InThread,
         syncs: Syncs,
-        place: Callable[[str], str],
+        publish: Callable[[str, Draft, str | None], Coroutine[Any, Any, None]],
     ) -> None:
-        """Take the path, the open file, threads and syncs, and where paths lie."""
+        """Take the path, the open file, threads and syncs, and what publishes it."""
         super().__init__(path, NAME)
         self._path = path
-        self._place = place
+        self._publish = publish
         self._draft = draft
         self._in_thread = in_thread
         self._syncs = syncs
@@ -346,9 +383,10 @@ class FilesystemWriter(WriterState):
 
         Fails with ``PathNotFound`` if somebody else has removed the file.
         """
-        place = self._place_of(destination)
-        with self.ending() as (path, draft), translated(path, writing=True):
-            await to_the_end(self._in_thread(partial(draft.publish, place)))
+        if destination is not None:
+            require_path(destination, NAME)
+        with self.ending() as (path, draft):
+            await self._publish(path, draft, destination)
 
     @contextmanager
     def ending(self) -> Iterator[tuple[str, Draft]]:
@@ -385,29 +423,26 @@ class FilesystemWriter(WriterState):
             self._broken = True
             raise
 
-    def _place_of(self, destination: str | None) -> str | None:
-        if destination is None:
-            return None
-        require_path(destination, NAME)
-        return self._place(destination)
-
 
 @implementer(IStorageDriverFactory)
 class FilesystemFactory:
     """Makes filesystem drivers. See IStorageDriverFactory.
 
     Options: ``rootdirectory``, the folder; ``maxthreads``, a number that the Go
-    registry has and that changes nothing here: the threads are the reactor's.
+    registry has and that changes nothing here: the threads are the reactor's;
+    ``journal``, whether changes are written down first where that is possible.
     """
 
     def make_driver(self, reactor: Any, options: Mapping[str, Any]) -> FilesystemDriver:
         """See IStorageDriverFactory. Touches no disk."""
-        refuse_unknown(options, {"rootdirectory", "maxthreads"})
+        refuse_unknown(options, {"rootdirectory", "maxthreads", "journal"})
         root = _root_of(options.get("rootdirectory", DEFAULT_ROOT))
         _require_count(options.get("maxthreads", 0))
         disk, in_thread = Disk(root), in_threads_of(reactor)
         syncs = syncs_of(reactor, ThreadSyncs(disk, in_thread))
-        return FilesystemDriver(disk, reactor, in_thread, syncs)
+        has_journal = _flag(options.get("journal", True))
+        journal = Journal(JournalFiles(disk), in_thread, reactor, has_journal)
+        return FilesystemDriver(disk, reactor, in_thread, syncs, journal)
 
 
 factory: Final = FilesystemFactory()
@@ -427,6 +462,14 @@ def _require_count(value: object) -> None:
     text = "" if isinstance(value, bool) else str(value)
     if not (text.isascii() and text.isdigit()):
         raise InvalidOption("maxthreads", "is not a whole number")
+
+
+def _flag(value: object) -> bool:
+    # The environment gives text where the file gives a truth value.
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise InvalidOption("journal", "is neither true nor false")
+    return text == "true"
 
 
 def _look(path: str, place: str) -> FileStat:

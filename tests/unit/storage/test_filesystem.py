@@ -251,7 +251,8 @@ class ErrorTests(FilesystemCase):
     def writer(self, disk: Disk, draft: Draft) -> FilesystemWriter:
         """Return a writer of a draft."""
         syncs = ThreadSyncs(disk, execute)
-        return FilesystemWriter("/d/new", draft, execute, syncs, disk.place)
+        publish = self.make(disk)._publish
+        return FilesystemWriter("/d/new", draft, execute, syncs, publish)
 
     def test_full_write(self) -> None:
         """A write that finds no room fails, and all after it; what is there stays."""

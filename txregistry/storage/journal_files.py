@@ -1,0 +1,384 @@
+"""The journal's files: where changes are written down before they are made.
+
+They lie in the folder ``~journal`` beside what drivers keep, which has no path::
+
+    ~journal/users    locked, shared, by each process that changes anything
+    ~journal/turn     locked by the one whose turn it is to; holds the state
+    ~journal/0, 1     the records of the even and of the odd generations
+
+Who changes something waits for its turn, appends a record to the file of the present
+generation, makes that durable, and makes the change; so records are in the order of the
+changes, whichever process made them. From time to time a new generation begins in the
+other file, the whole file system is synced, and then the records of the old one are
+dropped: that is a checkpoint.
+
+The state is not durable. It counts while some process has the journal open; the first
+one after that makes again what the files say, which is a comparison with what is there
+unless the machine crashed, and begins with empty ones.
+
+Everything here blocks and fails with OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from operator import itemgetter
+from threading import Lock
+from typing import Final
+
+from attrs import evolve, frozen
+
+from txregistry.storage.disk import Disk, read_all
+from txregistry.storage.records import BLOCK, Entry, pack, unpack
+from txregistry.storage.redoing import Outcome
+
+FOLDER: Final = "~journal"
+
+# A file is as long as this from the beginning, so that to append to it changes nothing
+# but its content; only if a checkpoint takes long it becomes longer.
+SIZE: Final = 8 * 1024 * 1024
+
+# So long a process waits for its turn (seconds). Others need milliseconds of it.
+PATIENCE: Final = 30.0
+_STEPS: Final = (0.0002, 0.005)  # the first wait and the longest (seconds)
+
+# File systems that keep the order of changes of names, and on which writing over what
+# is there needs no room: ext2 to ext4, and XFS. All are one machine's own.
+_KINDS: Final = (0xEF53, 0x58465342)
+
+_STATE: Final = struct.Struct("<QQQ")
+
+
+class NoJournal(Exception):
+    """There is none, and there cannot be one now."""
+
+
+@frozen
+class _State:
+    """Where the journal stands.
+
+    Attributes:
+        generation: The present one.
+        end: Where its next record is to be.
+        old: The generation before it, which is not synced yet; 0: it is.
+    """
+
+    generation: int
+    end: int = 0
+    old: int = 0
+
+
+class JournalFiles:
+    """The journal of a folder, as one process has it open. Any thread may call it."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        size: int = SIZE,
+        can_be: Callable[[str], bool] | None = None,
+        sync: Callable[[int], None] | None = None,
+    ) -> None:
+        """Prepare; nothing is touched.
+
+        Args:
+            disk: The folder.
+            size: How long a file is from the beginning, in bytes.
+            can_be: Says whether a folder is where a journal can be; None:
+                ``keeps_order``.
+            sync: Makes durable what is on the file system of a descriptor; None:
+                ``sync_file_system``.
+        """
+        self._can_be = can_be or keeps_order
+        self._sync_all = sync or sync_file_system
+        self._disk = disk
+        self._size = size
+        self._folder = f"{disk.root}/{FOLDER}"
+        self._lock = Lock()
+        self._users = -1
+        self._turn = -1
+        self._logs: dict[int, int] = {}
+
+    def recover(self) -> int:
+        """Make again what was made before a crash, if there is a journal.
+
+        Returns:
+            How many things had to be changed.
+        """
+        with self._lock:
+            if not os.path.isdir(self._folder):
+                return 0
+            try:
+                return self._open()
+            finally:
+                self._close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have it for oneself, inside the ``with``.
+
+        Raises:
+            NoJournal: There is none, and it cannot be made.
+            OSError: It cannot be used, or another process keeps it for itself.
+        """
+        with self._lock:
+            self._require_open()
+            _take(self._turn)
+            try:
+                self._require_logs()
+                yield
+            finally:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write down durably what is about to be made, in a turn."""
+        state = self._state
+        if state.end >= self._size and not state.old:
+            state = _State(state.generation + 1, old=state.generation)
+        record = pack(state.generation, state.end, entries)
+        log = self._logs[state.generation % 2]
+        _write_at(log, record, state.end)
+        # Before the change is made: what was made must not be written over.
+        self._state = evolve(state, end=state.end + len(record))
+        os.fdatasync(log)
+
+    def checkpoint(self) -> bool:
+        """Make durable what was made so far, and drop its records.
+
+        Returns:
+            Whether nothing was made meanwhile; then the files are closed.
+
+        Raises:
+            OSError: It did not work, and what was made may not be there any more
+                after a crash. The records are kept.
+        """
+        with self._lock:
+            if self._users < 0:
+                return True
+        with self.turn():
+            state = self._state
+            if not state.old and state.end:
+                state = _State(state.generation + 1, old=state.generation)
+                self._state = state
+            descriptor = os.dup(self._users)
+        try:
+            if state.old:
+                self._sync(descriptor)
+                self._drop(state.old)
+        finally:
+            os.close(descriptor)
+        with self._lock:
+            if self._users >= 0 and self._state == _State(state.generation):
+                self._close()
+                return True
+            return False
+
+    def close(self) -> None:
+        """Close the files. What they hold is kept."""
+        with self._lock:
+            self._close()
+
+    def _sync(self, descriptor: int) -> None:
+        try:
+            self._sync_all(descriptor)
+        except OSError:
+            # What could not be written counts as written for the system now.
+            with self.turn():
+                self._redo(descriptor, anew=True)
+
+    def _drop(self, generation: int) -> None:
+        with self.turn():
+            state = self._state
+            if state.old == generation:
+                self._empty(generation % 2)
+                self._state = evolve(state, old=0)
+
+    def _require_open(self) -> None:
+        if self._users >= 0:
+            with suppress(FileNotFoundError):
+                here = os.stat(f"{self._folder}/turn")
+                if os.path.samestat(here, os.fstat(self._turn)):
+                    return
+            self._close()  # the folder is another one now
+        self._make()
+        try:
+            self._open()
+        except BaseException:
+            self._close()
+            raise
+
+    def _make(self) -> None:
+        try:
+            self._disk.make_directory(self._disk.root)
+            if not self._can_be(self._disk.root):
+                raise NoJournal("not on this file system")
+            with suppress(FileExistsError):
+                os.mkdir(self._folder)
+        except OSError as error:
+            raise NoJournal(str(error)) from error
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._users = os.open(f"{self._folder}/users", flags, 0o666)
+        self._turn = os.open(f"{self._folder}/turn", flags, 0o666)
+        redone = 0
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # others use it: nothing was lost
+        else:
+            redone = self._redo(self._users)
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        return redone
+
+    def _redo(self, descriptor: int, anew: bool = False) -> int:
+        """Make again what the files say, durably; begin with empty ones."""
+        found = [(*self._read(number), number) for number in (0, 1)]
+        found.sort(key=itemgetter(0))
+        entries = list(chain.from_iterable(entries for _, entries, _ in found))
+        redone = 0
+        if entries:
+            redone = Outcome(entries).bring_about(self._disk, anew)
+            self._sync_all(descriptor)
+            for _, _, number in found:  # never the newer one first
+                self._empty(number)
+        # Nothing that is left in the files can be taken for one of these generations.
+        self._state = _State(int.from_bytes(os.urandom(7), "little") * 2 + 2)
+        return redone
+
+    def _read(self, number: int) -> tuple[int, list[Entry]]:
+        try:
+            descriptor = os.open(self._place(number), os.O_RDONLY)
+        except FileNotFoundError:
+            return 0, []
+        try:
+            if not any(os.pread(descriptor, BLOCK, 0)):
+                return 0, []
+            return unpack(read_all(descriptor, os.fstat(descriptor).st_size))
+        finally:
+            os.close(descriptor)
+
+    def _empty(self, number: int) -> None:
+        """Drop what a file holds, which may have become too long."""
+        with suppress(FileNotFoundError), self._opened(number) as log:
+            _write_at(log, bytes(BLOCK), 0)
+            if os.fstat(log).st_size > self._size:
+                os.ftruncate(log, self._size)
+            os.fdatasync(log)
+
+    def _require_logs(self) -> None:
+        """Have both files open, and as long as they are to be.
+
+        Raises:
+            NoJournal: One cannot be made. No process has a record then: the first one
+                is written when both are there.
+        """
+        for number in (0, 1):
+            if number not in self._logs:
+                try:
+                    self._logs[number] = self._made(number)
+                except OSError as error:
+                    raise NoJournal(str(error)) from error
+
+    def _made(self, number: int) -> int:
+        with self._opened(number, os.O_CREAT) as log:
+            if os.fstat(log).st_size < self._size:
+                try:
+                    _write_at(log, bytes(self._size), 0)
+                    os.fsync(log)
+                    self._disk.sync(self._folder)
+                except OSError:
+                    os.ftruncate(log, 0)
+                    raise
+            return os.dup(log)
+
+    @contextmanager
+    def _opened(self, number: int, flags: int = 0) -> Iterator[int]:
+        flags |= os.O_RDWR | os.O_CLOEXEC
+        log = os.open(self._place(number), flags, 0o666)
+        try:
+            yield log
+        finally:
+            os.close(log)
+
+    def _place(self, number: int) -> str:
+        return f"{self._folder}/{number}"
+
+    @property
+    def _state(self) -> _State:
+        content = os.pread(self._turn, _STATE.size, 0)
+        if len(content) != _STATE.size:
+            raise OSError(errno.EIO, "somebody has changed the journal")
+        return _State(*_STATE.unpack(content))
+
+    @_state.setter
+    def _state(self, state: _State) -> None:
+        _write_at(self._turn, _STATE.pack(state.generation, state.end, state.old), 0)
+
+    def _close(self) -> None:
+        for descriptor in (self._users, self._turn, *self._logs.values()):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._users = self._turn = -1
+        self._logs.clear()
+
+
+def keeps_order(place: str) -> bool:
+    """Say whether a folder is on a file system that a journal can be on."""
+    if sys.platform != "linux":
+        return False
+    status = ctypes.create_string_buffer(256)  # struct statfs, f_type first
+    if ctypes.CDLL(None).statfs(os.fsencode(place), status) != 0:
+        return False
+    return ctypes.c_long.from_buffer(status).value in _KINDS
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Make durable all that is on a file system.
+
+    Args:
+        descriptor: A file on it, open since before what is to be synced was written:
+            so it hears of what could not be.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _take(descriptor: int) -> None:
+    """Lock a file for oneself.
+
+    Raises:
+        TimeoutError: Another process does not give it up.
+    """
+    deadline = time.monotonic() + PATIENCE
+    wait, longest = _STEPS
+    while not _is_taken(descriptor):
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "another process keeps the journal")
+        time.sleep(wait)
+        wait = min(2 * wait, longest)
+
+
+def _is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_at(descriptor: int, content: bytes, offset: int) -> None:
+    written = os.pwrite(descriptor, content, offset)
+    while written < len(content):
+        more = os.pwrite(descriptor, content[written:], offset + written)
+        written += more
