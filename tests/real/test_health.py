@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import signal
 import socket
 import sys
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import SkipTest
 
 from tests.real.case import RealTestCase
-from tests.real.commands import CommandFailed, need, run
+from tests.real.commands import run
 from tests.real.daemons import Daemon, free_port
 from tests.real.images import digest_of
+from tests.real.mounts import ExtDisk, insist, mount
 from tests.real.receivers import wait_until
 from tests.real.registries import Registry
 from tests.real.wire import Answer, connected
@@ -300,7 +299,7 @@ class StorageTests(HealthCase):
 
     def test_hangs(self) -> None:
         """A disk that hangs fails the check in time, and the registry goes on."""
-        tree = self.disk_that_freezes()
+        tree = ExtDisk(self, 16 << 20).folder
         self.serve(tree, {"timeout": "200ms"})
         self.require_good()
         run("fsfreeze", "--freeze", tree)
@@ -315,17 +314,6 @@ class StorageTests(HealthCase):
         """Mount a file system of 1 MiB for as long as the test."""
         folder = self.folder()
         mount("-t", "tmpfs", "-o", "size=1m", "txregistry-test", folder)
-        self.addCleanup(run, "umount", folder)
-        return folder
-
-    def disk_that_freezes(self) -> Path:
-        """Mount a file system of a kind that can be frozen."""
-        need("mkfs.ext4", "fsfreeze")
-        image, folder = self.folder() / "image", self.folder()
-        with image.open("wb") as file:
-            file.truncate(16 << 20)
-        run("mkfs.ext4", "-q", image)
-        mount("-o", "loop", image, folder)
         self.addCleanup(run, "umount", folder)
         return folder
 
@@ -344,34 +332,6 @@ class DrainTests(HealthCase):
             self.assertEqual(200, self.show("/livez").status)
             self.assertEqual(200, self.show("/debug/health").status)
         self.assertEqual(0, self.served.daemon.wait(10))
-
-
-def mount(*arguments: str | Path) -> None:
-    """Mount something, where that is allowed.
-
-    Raises:
-        SkipTest: It is not.
-    """
-    need("mount", "umount")
-    try:
-        run("mount", *arguments)
-    except CommandFailed as error:
-        if os.environ.get("CI") == "true":
-            raise
-        raise SkipTest("may not mount") from error
-
-
-def insist(*argv: str | Path) -> None:
-    """Run a command again and again until it succeeds, as while a file is open."""
-
-    def succeeds() -> bool:
-        try:
-            run(*argv)
-        except CommandFailed:
-            return False
-        return True
-
-    wait_until(succeeds, 10)
 
 
 def files_in(folder: Path) -> list[str]:
