@@ -20,6 +20,13 @@ _ENCODED: Final = {
 
 ALGORITHMS: Final = frozenset(_ENCODED)
 
+# ``hashlib.new`` would look for them at each content.
+_HASHES: Final = {
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
+
 
 @frozen(order=True)
 class Digest:
@@ -49,7 +56,7 @@ class Digest:
     @classmethod
     def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
         """Compute a content's digest."""
-        return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
+        return cls(algorithm, _HASHES[algorithm](content).hexdigest())
 
     def __str__(self) -> str:
         """Return ``<algorithm>:<encoded>``."""

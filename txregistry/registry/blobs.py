@@ -65,8 +65,18 @@ class Blobs:
             raise BlobUnknown(str(digest))
         return await self._content(digest, target)
 
-    async def holds(self, digest: Digest) -> bool:
-        """Say whether the repository holds a blob."""
+    async def holds(self, digest: Digest, size: int | None = None) -> bool:
+        """Say whether the repository holds a blob.
+
+        Args:
+            digest: The blob.
+            size: How long it is said to be, in bytes, so that a store which is quick to
+                see that this is there need not be asked more; None: nobody says.
+        """
+        if size is not None:
+            stays = self.stays(Blob(digest, blob_data(digest), size))
+            if stays is not None and stays():
+                return True
         try:
             await self.find(digest)
         except BlobUnknown:

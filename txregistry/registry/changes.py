@@ -28,8 +28,9 @@ async def apply(driver: IStorageDriver, changes: Sequence[Change | Together]) ->
         driver: The store; one that is no IBatchDriver gets them one by one.
         changes: What to do.
     """
-    if IBatchDriver.providedBy(driver):
-        await IBatchDriver(driver).apply(changes)
+    batches = IBatchDriver(driver, None)
+    if batches is not None:
+        await batches.apply(changes)
         return
     for change in chain.from_iterable(groups_of(changes)):
         await _make(driver, change)

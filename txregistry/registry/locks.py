@@ -6,8 +6,7 @@ Between processes there is no lock: there, each step looks again before it destr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -73,6 +72,44 @@ class _Lock:
         return not self.whole and self.tags.isdisjoint(tags)
 
 
+@define(eq=False)
+class _Held:
+    """Holds something of one repository; see ``Locks.held``.
+
+    Attributes:
+        locks: Those that somebody wants.
+        name: The repository.
+        claim: What is to be held.
+        lock: The repository's lock, once it is wanted.
+    """
+
+    locks: dict[Name, _Lock]
+    name: Name
+    claim: _Claim
+    lock: _Lock = field(init=False)
+
+    async def __aenter__(self) -> None:
+        """Wait until nothing is in the way."""
+        self.lock = self.locks.setdefault(self.name, _Lock())
+        self.lock.claim(self.claim)
+        try:
+            await self.claim.granted
+        except BaseException:
+            self._drop()
+            raise
+
+    async def __aexit__(self, *_raised: object) -> None:
+        """Let others have it."""
+        self._drop()
+
+    def _drop(self) -> None:
+        lock = self.lock
+        lock.drop(self.claim)
+        # Those who got it now may be done with it, and the repository have another.
+        if not lock.holders and not lock.waiting and self.locks.get(self.name) is lock:
+            del self.locks[self.name]
+
+
 class Locks:
     """A lock for each repository's tags and manifests, while somebody wants it.
 
@@ -85,24 +122,13 @@ class Locks:
         """Hold none."""
         self._locks: dict[Name, _Lock] = {}
 
-    @asynccontextmanager
-    async def held(
-        self, name: Name, tags: Iterable[Tag] | None = None
-    ) -> AsyncIterator[None]:
-        """Hold a repository's lock.
+    def held(self, name: Name, tags: Iterable[Tag] | None = None) -> _Held:
+        """Return what holds a repository's lock: ``async with locks.held(name)``.
 
         Args:
             name: The repository.
             tags: Hold these tags only, together with others who hold other ones, or
                 none; None: hold all, alone.
         """
-        lock = self._locks.setdefault(name, _Lock())
         claim = _Claim(None if tags is None else frozenset(tags))
-        lock.claim(claim)
-        try:
-            await claim.granted
-            yield
-        finally:
-            lock.drop(claim)
-            if not lock.holders and not lock.waiting:
-                self._locks.pop(name, None)
+        return _Held(self._locks, name, claim)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import shielded
@@ -17,7 +16,7 @@ from txregistry.interfaces import (
     tell_nobody,
 )
 from txregistry.oci.descriptors import Descriptor
-from txregistry.oci.digest import Digest
+from txregistry.oci.digest import CANONICAL, Digest
 from txregistry.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
 from txregistry.oci.events import Activity, manifest_activity
 from txregistry.oci.manifests import Manifest
@@ -114,29 +113,38 @@ class Manifests:
 
     async def holds(self, digest: Digest) -> bool:
         """Say whether the repository holds a manifest."""
+        stays = self.stays(digest, None)
+        if stays is not None and stays():
+            return True
         return await self._target(digest) is not None
 
     async def put(
-        self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
-    ) -> None:
+        self, manifest: Manifest, digest: Digest | None, tags: Sequence[Tag]
+    ) -> Digest:
         """Store a manifest and make tags point to it (end-7a, end-7b).
 
         Once it has begun to write it goes on to the end, also if the caller leaves.
 
         Args:
             manifest: The manifest, as its bytes were pushed.
-            digest: What it is to be known by; must be that of its content.
+            digest: What it is to be known by; must be that of its content, and is if it
+                is None.
             tags: The tags; none: it is known by its digest only.
+
+        Returns:
+            What it is known by.
 
         Raises:
             DigestInvalid: The digest is not the content's.
             Several: It names what the repository lacks, or what it must not name.
             Denied: Policy does not take it.
         """
-        if Digest.of(manifest.content, digest.algorithm) != digest:
+        found = Digest.of(manifest.content, digest.algorithm if digest else CANONICAL)
+        if digest not in (None, found):
             raise DigestInvalid(str(digest))
-        await self._rules.check(manifest, self._blobs.holds, self.holds)
-        await shielded(Deferred.fromCoroutine(self._store(manifest, digest, tags)))
+        await self._rules.check(manifest, self._holds_blob, self._holds_child)
+        await shielded(Deferred.fromCoroutine(self._store(manifest, found, tags)))
+        return found
 
     async def delete(self, digest: Digest) -> None:
         """Take a manifest out of the repository, and every tag that points to it.
@@ -210,8 +218,17 @@ class Manifests:
     def _pushed(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
     ) -> list[Activity]:
-        pushed = manifest_activity("push", self._layout.name, manifest, digest)
-        return [evolve(pushed, tag=tag) for tag in tags] or [pushed]
+        name = self._layout.name
+        return [
+            manifest_activity("push", name, manifest, digest, tag)
+            for tag in tags or (None,)
+        ]
+
+    async def _holds_blob(self, blob: Descriptor) -> bool:
+        return await self._blobs.holds(blob.digest, blob.size)
+
+    async def _holds_child(self, child: Descriptor) -> bool:
+        return await self.holds(child.digest)
 
     async def _parse(self, content: bytes, media_type: str | None) -> Manifest:
         return await parse_manifest(self._in_thread, content, media_type)

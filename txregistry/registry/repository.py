@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from collections.abc import Callable
+from functools import cached_property
+
+from attrs import evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces import IStorageDriver, Tell, tell_nobody
 from txregistry.oci.names import Name
+from txregistry.oci.uuids import RandomUUIDs
 from txregistry.registry.blobs import Blobs
 from txregistry.registry.catalog import Catalog
 from txregistry.registry.layout import RepositoryLayout
@@ -21,29 +25,101 @@ from txregistry.threads import InThread
 from txregistry.turns import Turns
 
 
-@frozen
 class Repository:
     """One named scope of the registry.
 
+    A request needs one or two of its nouns, so each is made when it is asked for.
+
     Attributes:
         name: Its name.
-        blobs: Its blobs.
-        manifests: Its manifests.
-        tags: Its tags.
-        uploads: Its upload sessions.
-        referrers: What points at its manifests.
     """
 
-    name: Name
-    blobs: Blobs
-    manifests: Manifests
-    tags: Tags
-    uploads: Uploads
-    referrers: Referrers
+    def __init__(self, name: Name, tools: _Tools, tell: Tell) -> None:
+        """Take the name, what its nouns work with, and what hears of changes."""
+        self.name = name
+        self._layout = RepositoryLayout(name)
+        self._tools = tools
+        self._tell = tell
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Its blobs."""
+        return Blobs(self._tools.driver, self._layout, self._tell)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Its manifests."""
+        tools = self._tools
+        return Manifests(
+            tools.driver,
+            self._layout,
+            self.blobs,
+            self.tags,
+            self.referrers,
+            tools.rules,
+            tools.locks,
+            tools.in_thread,
+            self._tell,
+        )
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Its tags."""
+        tools = self._tools
+        return Tags(tools.driver, self._layout, tools.locks, tools.clock, self._tell)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Its upload sessions."""
+        tools = self._tools
+        return Uploads(
+            tools.driver,
+            self._layout,
+            self.blobs,
+            tools.clock,
+            self._tell,
+            tools.sessions,
+            tools.new_id,
+        )
+
+    @cached_property
+    def referrers(self) -> Referrers:
+        """What points at its manifests."""
+        tools = self._tools
+        return Referrers(
+            tools.driver, self._layout, self.tags, tools.clock, tools.in_thread
+        )
+
+
+@frozen
+class _Tools:
+    """What the nouns of all repositories work with; see Registry.
+
+    Attributes:
+        driver: The store.
+        clock: Where time is from.
+        rules: The rules for manifests.
+        in_thread: Threads.
+        sessions: Takes down upload sessions.
+        locks: What must not happen to one repository at the same time.
+        new_id: Makes the ids of upload sessions.
+    """
+
+    driver: IStorageDriver
+    clock: IReactorTime
+    rules: ManifestRules
+    in_thread: InThread
+    sessions: Sessions
+    locks: Locks = field(factory=Locks)
+    new_id: Callable[[], object] = field(factory=RandomUUIDs)
 
 
 class Registry:
-    """All repositories on one store."""
+    """All repositories on one store.
+
+    Attributes:
+        catalog: Their names.
+    """
 
     def __init__(
         self,
@@ -62,17 +138,13 @@ class Registry:
             in_thread: Threads.
             sessions: Takes down upload sessions; None: nobody wants to know of them.
         """
-        self._sessions = sessions or Sessions()
-        self._driver = driver
-        self._clock = clock
-        self._rules = evolve(rules, clock=clock)
-        self._in_thread = in_thread
-        self._locks = Locks()
+        rules = evolve(rules, clock=clock)
+        self._tools = _Tools(driver, clock, rules, in_thread, sessions or Sessions())
         self.catalog = Catalog(driver)
 
     def turns(self) -> Turns:
         """Begin the turns of work on many repositories."""
-        return Turns(self._clock)
+        return Turns(self._tools.clock)
 
     def repository(self, name: Name, tell: Tell = tell_nobody) -> Repository:
         """Return the repository of a name, whether it exists or not.
@@ -81,22 +153,4 @@ class Registry:
             name: The name.
             tell: What is to hear of all that is done to it by way of the result.
         """
-        layout = RepositoryLayout(name)
-        blobs = Blobs(self._driver, layout, tell)
-        tags = Tags(self._driver, layout, self._locks, self._clock, tell)
-        referrers = Referrers(self._driver, layout, tags, self._clock, self._in_thread)
-        manifests = Manifests(
-            self._driver,
-            layout,
-            blobs,
-            tags,
-            referrers,
-            self._rules,
-            self._locks,
-            self._in_thread,
-            tell,
-        )
-        uploads = Uploads(
-            self._driver, layout, blobs, self._clock, tell, self._sessions
-        )
-        return Repository(name, blobs, manifests, tags, uploads, referrers)
+        return Repository(name, self._tools, tell)

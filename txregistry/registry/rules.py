@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.oci.digest import Digest
 from txregistry.oci.errors import (
     Denied,
     ManifestBlobUnknown,
@@ -24,7 +23,8 @@ from txregistry.turns import Turns
 # So many things that are wrong with a manifest are listed, and then how many more.
 MOST_LISTED: Final = 100
 
-Holds = Callable[[Digest], Awaitable[bool]]
+Holds = Callable[[Descriptor], Awaitable[bool]]
+"""Says whether a repository holds some content."""
 
 
 def _permits_none(_url: str) -> bool:
@@ -161,8 +161,8 @@ async def _find_missing_children(
     holds_manifest: Holds,
     findings: _Findings,
 ) -> None:
-    async def holds_either(digest: Digest) -> bool:
-        return await holds_blob(digest) or await holds_manifest(digest)
+    async def holds_either(child: Descriptor) -> bool:
+        return await holds_blob(child) or await holds_manifest(child)
 
     # BuildKit's cache is an index of blobs.
     others = [child for child in children if child.media_type not in MANIFESTS]
@@ -174,9 +174,10 @@ async def _find_missing_children(
 async def _find_missing(
     descriptors: Iterable[Descriptor], holds: Holds, findings: _Findings
 ) -> None:
-    for digest in dict.fromkeys(descriptor.digest for descriptor in descriptors):
+    named = {descriptor.digest: descriptor for descriptor in descriptors}
+    for digest, descriptor in named.items():
         await findings.go_on()
-        if not await holds(digest):
+        if not await holds(descriptor):
             findings.add(ManifestBlobUnknown(str(digest)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from attrs import define, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -25,8 +25,7 @@ STEP: Final = 1000  # repositories, and sessions in one, that are looked at in o
 _T = TypeVar("_T")
 
 
-@frozen(order=True)
-class Session:
+class Session(NamedTuple):
     """An upload session.
 
     Attributes:

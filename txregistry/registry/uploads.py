@@ -45,7 +45,7 @@ from txregistry.oci.errors import (
 )
 from txregistry.oci.events import blob_activity
 from txregistry.oci.hashing import ResumableHash
-from txregistry.oci.uuids import random_uuid
+from txregistry.oci.uuids import RandomUUIDs
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.changes import apply
 from txregistry.registry.hashstates import HashStates
@@ -92,7 +92,7 @@ class Uploads:
         clock: IReactorTime,
         tell: Tell = tell_nobody,
         sessions: Sessions | None = None,
-        new_id: Callable[[], object] = random_uuid,
+        new_id: Callable[[], object] | None = None,
     ) -> None:
         """Take the store, the paths and blobs, time, and what hears of changes."""
         self._sessions = sessions or Sessions()
@@ -101,7 +101,7 @@ class Uploads:
         self._blobs = blobs
         self._clock = clock
         self._tell = tell
-        self._new_id = new_id
+        self._new_id = new_id or RandomUUIDs()
 
     async def start(self, algorithm: str = CANONICAL) -> Upload:
         """Begin a session (end-4a, end-4c).

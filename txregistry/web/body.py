@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IConsumer
@@ -118,8 +118,8 @@ class RequestBody:
             self._wanted()
             if not self._paused and not self._hand_over():
                 self._flow.resume_body()
-        settled: Deferred[None] = finished.addBoth(self._settle)
-        return settled
+        finished.addBoth(self._settle)
+        return finished
 
     def pauseProducing(self) -> None:
         """See IPushProducer."""
@@ -217,12 +217,14 @@ class RequestBody:
         handed_back, self._handed_back = self._handed_back, Deferred()
         handed_back.callback(None)
 
-    def _settle(self, result: Failure | None) -> Deferred[None]:
+    def _settle(self, result: Any) -> Any:
+        """Wait for threads, if any are at work; the result stays what it is."""
+        if self._transfer is None:
+            return result
         return Deferred.fromCoroutine(self._settled(result))
 
     async def _settled(self, result: Failure | None) -> None:
-        if self._transfer is not None:
-            await to_the_end(self._handed_back)
+        await to_the_end(self._handed_back)
         if result is not None:
             result.raiseException()
 

@@ -13,7 +13,6 @@ from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
 
 from txregistry.oci.errors import BlobUploadInvalid
 from txregistry.oci.names import Name
@@ -33,14 +32,13 @@ class PushLocations:
     def sign(self, name: Name, upload: Upload) -> str:
         """Return the value of ``_state``, percent-encoded."""
         started = upload.started_at
-        state = {
-            "Name": str(name),
-            "UUID": upload.session_id,
-            "Offset": upload.offset,
-            "StartedAt": timestamp(started) if started else _NEVER,
-        }
-        message = json.dumps(state, separators=(",", ":")).encode()
-        return quote(urlsafe_b64encode(self._mac(message) + message).decode())
+        # JSON by hand, as there is nothing in a name or an id that it would escape.
+        message = (
+            f'{{"Name":"{name}","UUID":"{upload.session_id}","Offset":{upload.offset},'
+            f'"StartedAt":"{timestamp(started) if started else _NEVER}"}}'
+        ).encode("ascii")
+        signed = urlsafe_b64encode(self._mac(message) + message)
+        return signed.decode("ascii").replace("=", "%3D")
 
     def read(self, state: str | None, name: Name, session_id: str) -> Upload:
         """Return where the session stood when a state was signed for it.

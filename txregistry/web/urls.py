@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from txregistry.oci.digest import Digest
 from txregistry.oci.events import Activity
 from txregistry.oci.forwarded import origin
 from txregistry.oci.names import Name
+
+_FORWARDING: Final = ("forwarded", "x-forwarded-proto", "x-forwarded-host")
 
 
 class Urls:
@@ -83,13 +85,14 @@ class Urls:
     def _origin(self, request: Any) -> tuple[str, str | None]:
         scheme: str | None = None
         host: str | None = None
-        if self._trusts(request.getClientAddress().host):
-            scheme, host = origin(_forwarding(request))
+        forwarding = _forwarding(request)
+        if forwarding and self._trusts(request.getClientAddress().host):
+            scheme, host = origin(forwarding)
         if scheme is None:
             scheme = "https" if request.isSecure() else "http"
         return scheme, host or request.header("host") or None
 
 
 def _forwarding(request: Any) -> dict[str, str]:
-    names = ("forwarded", "x-forwarded-proto", "x-forwarded-host")
-    return {name: ",".join(request.headers(name)) for name in names}
+    found = ((name, request.headers(name)) for name in _FORWARDING)
+    return {name: ",".join(values) for name, values in found if values}

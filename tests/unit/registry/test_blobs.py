@@ -5,19 +5,40 @@ What clients see is tried on a wire, in ``tests.unit.web.routes``.
 
 from __future__ import annotations
 
+from typing import Any
+
+from zope.interface import implementer
+
 from tests.unit.registry.case import StoreCase
+from txregistry.interfaces import IQuickLook, IStorageDriver
 from txregistry.oci.digest import Digest
 from txregistry.oci.errors import BlobUnknown
 from txregistry.oci.names import Name
 from txregistry.registry import links
-from txregistry.registry.blobs import Blob
+from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.layout import RepositoryLayout, blob_data
 from txregistry.streams import Collector, pump
+from txregistry.testing.faults import FaultyDriver
 
 CONTENT = b"0123456789"
 DIGEST = Digest.of(CONTENT)
 ALIAS = Digest.of(CONTENT, "sha512")
 BLOB = Blob(DIGEST, blob_data(DIGEST), 10)
+
+
+@implementer(IQuickLook)
+class _QuickDriver:
+    """Looks quickly as one driver does, and does all else as another."""
+
+    def __init__(self, driver: IStorageDriver, quick: object) -> None:
+        """Take the two."""
+        self._driver = driver
+        looks = IQuickLook(quick)
+        self.same, self.there = looks.same, looks.there
+
+    def __getattr__(self, name: str) -> Any:
+        """Do as the other one."""
+        return getattr(self._driver, name)
 
 
 class BlobsTests(StoreCase):
@@ -51,6 +72,18 @@ class BlobsTests(StoreCase):
         """Nor is a broken link."""
         self.put(RepositoryLayout(Name("a/b")).layer_link(DIGEST), b"")
         self.assertFalse(self.run_now(self.blobs.holds(DIGEST)))
+
+    def test_quick_look(self) -> None:
+        """What a store sees at a glance it is not asked for; all else is."""
+        self.make(self.blobs.linking(DIGEST))
+        driver = FaultyDriver(self.driver)
+        quick: Any = _QuickDriver(driver, self.driver)
+        blobs = Blobs(quick, RepositoryLayout(Name("a/b")))
+        self.assertTrue(self.run_now(blobs.holds(DIGEST, len(CONTENT))))
+        self.assertEqual([], driver.operations)
+        self.assertTrue(self.run_now(blobs.holds(DIGEST, len(CONTENT) + 1)))
+        self.assertFalse(self.run_now(blobs.holds(ALIAS, len(CONTENT))))
+        self.assertEqual(3, len(driver.operations))
 
     def test_unlink(self) -> None:
         """A blob that is taken out leaves its content, and other links."""

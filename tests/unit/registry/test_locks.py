@@ -61,6 +61,28 @@ class LocksTests(SynchronousTestCase):
             self.successResultOf(each)
         self.assertEqual(["other", "none", "first", "same", "all", "behind"], order)
 
+    def test_next_one(self) -> None:
+        """Who comes when all that waited are done has it, whoever is on the way out."""
+        locks, done, ever = Locks(), Deferred[None](), Deferred[None]()
+
+        async def hold(until: Deferred[None] | None) -> None:
+            async with locks.held(Name("a")):
+                if until is not None:
+                    await until
+
+        later: list[Deferred[None]] = []
+        first = Deferred.fromCoroutine(hold(done))
+        second = Deferred.fromCoroutine(hold(None))
+        second.addCallback(lambda _: later.append(Deferred.fromCoroutine(hold(ever))))
+        done.callback(None)
+        self.successResultOf(first)
+        fourth = Deferred.fromCoroutine(hold(None))
+        self.assertNoResult(later[0])
+        self.assertNoResult(fourth)
+        ever.callback(None)
+        self.successResultOf(later[0])
+        self.successResultOf(fourth)
+
     def test_nothing_is_kept(self) -> None:
         """When nobody wants it any more, nothing is remembered."""
         locks = Locks()

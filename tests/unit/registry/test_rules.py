@@ -56,15 +56,15 @@ class RulesTests(SynchronousTestCase):
         self.manifests: set[Digest] = set()
         self.asked: list[Digest] = []
 
-    async def holds_blob(self, digest: Digest) -> bool:
+    async def holds_blob(self, blob: Descriptor) -> bool:
         """Say whether there is a blob."""
-        self.asked.append(digest)
-        return digest in self.blobs
+        self.asked.append(blob.digest)
+        return blob.digest in self.blobs
 
-    async def holds_manifest(self, digest: Digest) -> bool:
+    async def holds_manifest(self, child: Descriptor) -> bool:
         """Say whether there is a manifest."""
-        self.asked.append(digest)
-        return digest in self.manifests
+        self.asked.append(child.digest)
+        return child.digest in self.manifests
 
     def check(
         self, manifest: Manifest, rules: ManifestRules | None = None

@@ -94,15 +94,13 @@ class ManifestRoutes:
         manifests = self._registry.repository(parsed, request.tell).manifests
         content = await self._receive(request)
         manifest = await manifests.parse(content, _media_type(request))
+        digest = target if isinstance(target, Digest) else None
         if isinstance(target, Tag):
-            digest = Digest.of(manifest.content)
             if tags:
                 raise BadRequest(message="tag parameters need a digest in the path")
             tags = [target]
-        else:
-            digest = target
         await _check_conditions(request, manifests, target)
-        await manifests.put(manifest, digest, tags)
+        digest = await manifests.put(manifest, digest, tags)
         headers = {
             "Location": self._urls.manifest(request, parsed, digest),
             "Docker-Content-Digest": str(digest),
