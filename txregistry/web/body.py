@@ -152,6 +152,12 @@ class RequestBody:
             self._deliver(data)
             self._hand_over()
 
+    def arrived(self, data: bytes) -> None:
+        """Take all of it, which came with the header (called by the connection)."""
+        self._received = len(data)
+        self._early.append(data)
+        self.complete = True
+
     def ended(self) -> None:
         """Note that all of it has arrived (called by the connection)."""
         self.complete = True

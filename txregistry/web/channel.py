@@ -47,6 +47,7 @@ from txregistry.web.framing import (
     check_header,
     closes,
 )
+from txregistry.web.head import Head
 from txregistry.web.headerblock import Asked
 from txregistry.web.limits import Limits
 from txregistry.web.tls_connection import Identified
@@ -62,6 +63,11 @@ READ_AHEAD: Final = 16 * 1024
 # and the client lose the answer: so for a while they are read and dropped.
 LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
+
+HTTP: Final = b"HTTP/1.1"
+
+# How a request begins that a fast path may have an answer to.
+FAST: Final = (b"GET ", b"HEAD ")
 
 # The first byte of a TLS client's first record (RFC 8446, 5.1): no method begins so.
 TLS_HANDSHAKE: Final = b"\x16"
@@ -120,18 +126,22 @@ class RegistryChannel(HTTPChannel):
             # docker, podman and skopeo try TLS first, and wait for the answer
             self._refuse(TLSNotSpoken())
             return
-        if fresh and self._may_be_fast():
-            asked = self.site.fast.ask(self, data, self._address)
-            if asked is None:
+        if fresh and self._is_ready():
+            if data.startswith(FAST) and self._answer_fast(data):
                 return
-            self._asked = asked if asked is not UNREAD else None
+            head = Head.read(data, self._limits)
+            if head is not None:
+                self._take(head, data)
+                if not self._buffer or self.transport.disconnecting:
+                    return
+                data = b""
         super().dataReceived(data)
         if self.line_mode and (self.requests or self._buffer):
             self._expect_header()
 
-    def _may_be_fast(self) -> bool:
+    def _is_ready(self) -> bool:
         """Say whether a request that comes now has the connection for itself."""
-        if (
+        return not (
             self._handlingRequest
             or self._busyReceiving
             or self._waitingForTransport
@@ -139,9 +149,45 @@ class RegistryChannel(HTTPChannel):
             or self._deadline is not None
             or not self.persistent
             or self.transport.disconnecting
-        ):
+        )
+
+    def _answer_fast(self, data: bytes) -> bool:
+        """Answer as before what was asked before, if that can be done."""
+        fast = self.site.fast
+        if fast is None or self.client_certificate() is not None:
             return False
-        return self.site.fast is not None and self.client_certificate() is None
+        asked = fast.ask(self, data, self._address)
+        self._asked = asked if asked is not UNREAD else None
+        return asked is None
+
+    def _take(self, head: Head, data: bytes) -> None:
+        """Take a request's header, and its body if that has come along.
+
+        This does at one go what Twisted's ``lineReceived`` does line by line. What came
+        behind it is in the buffer then.
+        """
+        request = self.requestFactory(self)
+        self.requests.append(request)
+        self._command, self._path, self._version = head.method, head.target, HTTP
+        for name, value in head.headers:
+            request.requestHeaders.addRawHeader(name, value)
+        self.length = head.length
+        end = head.size + head.length
+        whole = len(data) >= end
+        self._buffer = data[end if whole else head.size :]
+        self._busyReceiving = True
+        try:
+            self.allHeadersReceived()
+            if whole:
+                if self._due:
+                    self._due = False
+                    request.body.arrived(data[head.size : end])
+                self.allContentReceived()
+            else:
+                self.setRawMode()
+                self._run_due()
+        finally:
+            self._busyReceiving = False
 
     def client_certificate(self) -> x509.Certificate | None:
         """Return the client's certificate; None: it showed none that holds.
@@ -171,6 +217,10 @@ class RegistryChannel(HTTPChannel):
             self._refuse(BadRequest(message="folded header line"))
             return
         super().lineReceived(line)
+        self._run_due()
+
+    def _run_due(self) -> None:
+        """Run a request whose body is yet to come."""
         if self._due and not self._refused:
             self._due = False
             request = self.requests[-1]
