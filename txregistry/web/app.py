@@ -21,10 +21,12 @@ from txregistry.oci.errors import (
     Unavailable,
     Unsupported,
 )
+from txregistry.oci.names import Name
 from txregistry.web.answers import send_failure, send_nothing
 from txregistry.web.cors import Cors
 from txregistry.web.endpoints import Endpoint, Routes
 from txregistry.web.gate import Admission, OpenGate
+from txregistry.web.paths import Found, Paths
 from txregistry.web.witness import SilentWitness, Witness
 
 _METHOD: Final = re.compile(b"[A-Z-]+")
@@ -68,7 +70,7 @@ class FramedResource(KleinResource):
     Klein's own resource can do more than our endpoints, which are coroutines, answer by
     themselves and are never nested. Half of what a short request took was spent on that
     here: binding the router anew each time, taking URLs apart, looking for what else an
-    endpoint may have returned.
+    endpoint may have returned. The router itself is asked about unusual paths alone.
     """
 
     def __init__(self, app: Klein, frame: Frame) -> None:
@@ -76,14 +78,17 @@ class FramedResource(KleinResource):
         super().__init__(app)
         self._frame = frame
         self._router = app.url_map.bind("localhost")
+        self._paths = Paths(app.url_map.iter_rules())
 
     def render(self, request: IRequest) -> Any:
         """Run a request."""
-        for name, values in self._frame.headers.items():
+        frame = self._frame
+        for name, values in frame.headers.items():
             for value in values:
                 request.responseHeaders.addRawHeader(name, value)
-        for name, value in self._frame.cors.headers(_origin(request)).items():
-            request.setHeader(name.encode(), value.encode("latin-1"))
+        if frame.cors.origins:
+            for name, value in frame.cors.headers(_origin(request)).items():
+                request.setHeader(name.encode(), value.encode("latin-1"))
         refusal = self._refusal(request)
         if refusal is not None:
             send_failure(request, Failure(refusal))
@@ -95,21 +100,31 @@ class FramedResource(KleinResource):
     def _run(self, request: Any) -> None:
         method = request.method.decode("ascii")
         try:
-            rule, parts = self._router.match(
-                request.text_path, method, return_rule=True
-            )
+            endpoint, parts = self._find(request.text_path, method)
         except HTTPException:
             self._answer_failure(Failure(), request)
             request.finish()
             return
         # Klein makes a Deferred of each coroutine.
-        running: Any = self._app.execute_endpoint(rule.endpoint, request, **parts)
+        running: Any = self._app.execute_endpoint(endpoint, request, **parts)
         if not running.called:
             # When the client leaves, what it wanted ends.
             request.notifyFinish().addErrback(lambda _: running.cancel())
         running.addErrback(self._answer_failure, request)
         running.addCallback(lambda _: request.finish())
         running.addErrback(request.processingFailed)
+
+    def _find(self, path: str, method: str) -> Found:
+        """Return what a request is for.
+
+        Raises:
+            HTTPException: For nothing.
+        """
+        found = self._paths.find(method, path)
+        if found is None:
+            rule, parts = self._router.match(path, method, return_rule=True)
+            found = rule.endpoint, parts
+        return found
 
     def _answer_failure(self, failure: Failure, request: Any) -> None:
         if not request.gone:
@@ -172,12 +187,16 @@ def _register(
         request.template = template
         request.site.began(request)
         try:
-            accesses = endpoint.accesses(parts.get("name"))
+            parsed: dict[str, Any] = parts
+            name = parts.get("name")
+            if name is not None:
+                parsed = {**parts, "name": Name.parse(name)}
+            accesses = endpoint.accesses(parsed.get("name"))
             request.accesses = accesses
             if accesses is not None:
                 request.caller = await gate.admit(request, accesses)
             request.tell = witness.of(request)
-            answering = endpoint.handle(request, **parts)
+            answering = endpoint.handle(request, **parsed)
             if answering is not None:
                 await answering
         except Exception:

@@ -198,6 +198,14 @@ class RegistryChannel(HTTPChannel):
         certificate_of = getattr(self.transport, "client_certificate", None)
         return None if certificate_of is None else certificate_of()
 
+    def isSecure(self) -> bool:
+        """See HTTPChannel."""
+        return self._is_secure
+
+    @cached_property
+    def _is_secure(self) -> bool:
+        return bool(super().isSecure())
+
     @cached_property
     def _address(self) -> str:
         return str(getattr(self.getPeer(), "host", LOCAL))
@@ -409,13 +417,17 @@ class RegistryChannel(HTTPChannel):
         return bool(self.persistent)
 
     def writeHeaders(
-        self, version: bytes, code: bytes, reason: bytes, headers: Any
+        self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
         """See HTTPChannel. What may be given again is noted."""
+        pairs = _pairs(headers)
         request = self.requests[0] if self.requests else None
         if request is not None and request.lasting is not None:
-            request.head = _pairs(headers)
-        super().writeHeaders(version, code, reason, headers)
+            request.head = pairs
+        lines = [b"%b: %b\r\n" % pair for pair in pairs]
+        first = b"%b %b %b\r\n" % (version, code, reason)
+        # In one piece; it is for what follows, if anything does, to send it.
+        self.transport.writeSequence([b"".join([first, *lines, b"\r\n"])])
 
     async def send_file(self, descriptor: int, offset: int, length: int) -> None:
         """Send a range of a file; see ``txregistry.web.transport``.
@@ -598,12 +610,8 @@ class RegistryChannel(HTTPChannel):
         self._watch_answer()
 
 
-def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
-    if isinstance(headers, Headers):
-        return [
-            (name, each) for name, all in headers.getAllRawHeaders() for each in all
-        ]
-    return list(headers)
+def _pairs(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name, each) for name, all in headers.getAllRawHeaders() for each in all]
 
 
 def _unsent(transport: Any) -> int:

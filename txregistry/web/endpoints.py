@@ -26,7 +26,8 @@ class Endpoint:
         method: The HTTP method; ``GET`` is for ``HEAD`` too; None: every one.
         path: The path below the prefix, in the router's form; ``<loose:name>`` stands
             for a repository's name.
-        handle: What runs: takes the request and the path's parts by name.
+        handle: What runs: takes the request and the path's parts by name, the
+            repository's as a ``Name``.
         needs: The actions that a client must be allowed, on the repository in the path
             or, where there is none, on the catalog; empty: that it is somebody known;
             None: nothing, anybody may.
@@ -38,17 +39,14 @@ class Endpoint:
     handle: Callable[..., Awaitable[None] | None]
     needs: tuple[str, ...] | None
 
-    def accesses(self, name: str | None) -> Sequence[Access] | None:
+    def accesses(self, name: Name | None) -> Sequence[Access] | None:
         """Return what a request for it wants to do.
 
         Args:
-            name: The repository's name as it stands in the path; None: there is none.
+            name: The repository's name in the path; None: there is none.
 
         Returns:
             The accesses; empty: only to be known; None: not even that.
-
-        Raises:
-            NameInvalid: It is no name.
         """
         if self.needs is None:
             return None
@@ -56,7 +54,7 @@ class Endpoint:
             return ()
         if name is None:
             return (CATALOG,)
-        return repository_accesses(Name.parse(name), *self.needs)
+        return repository_accesses(name, *self.needs)
 
 
 class Routes(Protocol):

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 from txregistry.interfaces import Exchange
 
 _USERINFO: Final = re.compile(rb"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+_PARAMETER: Final = re.compile(rb"[^&;]+")
 _SECRETS: Final = frozenset(
     {
         *(b"_state", b"token", b"access_token", b"refresh_token"),
@@ -63,9 +64,11 @@ def masked(uri: bytes) -> bytes:
     if b"?" not in uri:
         return uri
     path, mark, query = uri.partition(b"?")
-    return path + mark + b"".join(map(_shown, re.split(b"([&;])", query)))
+    return path + mark + _PARAMETER.sub(_shown, query)
 
 
-def _shown(parameter: bytes) -> bytes:
-    name = unquote_to_bytes(parameter.partition(b"=")[0])
-    return name + b"=***" if name.lower() in _SECRETS else parameter
+def _shown(parameter: re.Match[bytes]) -> bytes:
+    name = parameter[0].partition(b"=")[0]
+    if b"%" in name:
+        name = unquote_to_bytes(name)
+    return name + b"=***" if name.lower() in _SECRETS else parameter[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from twisted.web.http_headers import Headers
@@ -75,9 +76,9 @@ def check_header(headers: Headers, version: bytes) -> None:
     Raises:
         BadRequest: It is refused.
     """
-    for name in _SINGLE:
-        if len(headers.getRawHeaders(name, [])) > 1:
-            raise BadRequest(message=f"more than one {name.decode().title()}")
+    doubled = [name for name, values in headers.getAllRawHeaders() if len(values) > 1]
+    if doubled:
+        _refuse_doubled({name.lower() for name in doubled})
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise BadRequest(message="unsupported HTTP version")
     host = headers.getRawHeaders(b"host", [])
@@ -85,19 +86,27 @@ def check_header(headers: Headers, version: bytes) -> None:
         raise BadRequest(message="no Host header")
     if host and host[0] and HOST.fullmatch(host[0]) is None:
         raise BadRequest(message="malformed Host header")
-    if version == b"HTTP/1.0" and headers.hasHeader(b"transfer-encoding"):
-        raise BadRequest(message="Transfer-Encoding in HTTP/1.0")
-    if (
-        headers.getRawHeaders(b"transfer-encoding", [b"chunked"])[0].lower()
-        != b"chunked"
-    ):
-        raise BadRequest(message="unsupported Transfer-Encoding")
-    expect = headers.getRawHeaders(b"expect", [b"100-continue"])[0]
-    if expect.lower() != b"100-continue":
+    encoding = headers.getRawHeaders(b"transfer-encoding")
+    if encoding is not None:
+        if version == b"HTTP/1.0":
+            raise BadRequest(message="Transfer-Encoding in HTTP/1.0")
+        if encoding[0].lower() != b"chunked":
+            raise BadRequest(message="unsupported Transfer-Encoding")
+    expect = headers.getRawHeaders(b"expect")
+    if expect is not None and expect[0].lower() != b"100-continue":
         raise ExpectationFailed()
+
+
+def _refuse_doubled(doubled: Collection[bytes]) -> None:
+    for name in _SINGLE:
+        if name in doubled:
+            raise BadRequest(message=f"more than one {name.decode().title()}")
 
 
 def closes(headers: Headers) -> bool:
     """Say whether the client wants the connection closed after the answer."""
-    options = b",".join(headers.getRawHeaders(b"connection", []))
-    return b"close" in (option.strip().lower() for option in options.split(b","))
+    values = headers.getRawHeaders(b"connection")
+    if values is None:
+        return False
+    options = b",".join(values).split(b",")
+    return b"close" in (option.strip().lower() for option in options)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -14,7 +14,8 @@ from cryptography import x509
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import OK
+from twisted.web.http import OK, parse_qs
+from twisted.web.http import Request as HTTPRequest
 from twisted.web.server import Request
 from zope.interface import implementer
 
@@ -36,6 +37,12 @@ _log = Logger()
 # The status in the log of a request whose client did not wait for the answer's end:
 # nginx's, and the Go registry's.
 CLIENT_LEFT: Final = 499
+
+
+_API_VERSION: Final = tuple(text.encode("ascii") for text in API_VERSION)
+
+# One that is decoded as it stands.
+_PLAIN_PATH: Final = re.compile(rb"/(?!/)[!-$&-~]*")
 
 
 @implementer(IAddress)
@@ -110,8 +117,7 @@ class RegistryRequest(Request):
         return str(self.channel.site.new_id())
 
     def gotLength(self, length: int | None) -> None:
-        """Note that the headers are complete; no temporary file is made."""
-        self.content = BytesIO()
+        """Note that the headers are complete; no file is made for the body."""
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body; ``deliver_body`` hands on what came together."""
@@ -129,7 +135,10 @@ class RegistryRequest(Request):
             self.body.ended()
             return
         self._dispatched = True
-        super().requestReceived(command, path, version)
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, query = path.partition(b"?")
+        self.args = parse_qs(query, 1) if query else {}
+        self.process()
 
     def process(self) -> None:
         """Hand the request to the routes."""
@@ -138,8 +147,7 @@ class RegistryRequest(Request):
         self.setHeader(b"x-request-id", self.id.encode("ascii"))
         self.setHeader(b"date", self.site.date())
         self.setHeader(b"server", self.site.server_name)
-        self.setHeader(*(text.encode("ascii") for text in API_VERSION))
-        self.defaultContentType = None
+        self.setHeader(*_API_VERSION)
         # Routes are coroutines, which keep it; what else the reactor does must not.
         token = request_id.set(self.id)
         try:
@@ -202,16 +210,18 @@ class RegistryRequest(Request):
         Raises:
             BadRequest: One is not UTF-8.
         """
+        values = self.args.get(name.encode("ascii"))
+        if values is None:
+            return []
         try:
-            values = self.args.get(name.encode("ascii"), [])
             return [value.decode("utf-8") for value in values]
         except UnicodeDecodeError:
             raise BadRequest(message=f"query parameter {name} is not UTF-8") from None
 
     def header(self, name: str) -> str | None:
         """Return a header's value; None: it is not there."""
-        values = self.headers(name)
-        return values[0] if values else None
+        values = self.requestHeaders.getRawHeaders(name.encode("ascii"))
+        return values[0].decode("latin-1") if values else None
 
     def headers(self, name: str) -> list[str]:
         """Return all values of a header, one a line."""
@@ -242,7 +252,8 @@ class RegistryRequest(Request):
             return
         if not self.startedWriting and not self.channel.keep_for_next(self):
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        super().write(data)
+        # What Twisted has in between makes up a Content-Type.
+        HTTPRequest.write(self, data)
 
     @property
     def can_send_files(self) -> bool:
@@ -344,6 +355,8 @@ def _decode(path: bytes) -> str:
         BadRequest: It is not one: no leading ``/``, or two, which the router would take
             for one; not UTF-8; control characters.
     """
+    if _PLAIN_PATH.fullmatch(path):
+        return path.decode("ascii")
     # absolute-form, RFC 9112, 3.2.2
     if path[:8].lower().startswith((b"http://", b"https://")):
         path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]

@@ -74,6 +74,7 @@ class RegistrySite(Site):
             self.fast = FastPath(reactor, limits, watchers, self.new_id)
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
+        self._second, self._date = -1, b""
 
     def startFactory(self) -> None:
         """See IProtocolFactory; Twisted's own keeps a clock for its access log."""
@@ -130,7 +131,10 @@ class RegistrySite(Site):
 
     def date(self) -> bytes:
         """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
-        return bytes(datetimeToString(self._clock.seconds()))
+        second = int(self._clock.seconds())
+        if second != self._second:
+            self._second, self._date = second, bytes(datetimeToString(second))
+        return self._date
 
     def running(self) -> list[Exchange]:
         """Return what is known of the requests that run; their status means nothing."""

@@ -45,10 +45,9 @@ class BlobRoutes:
             Endpoint("blob", "DELETE", path, self.delete, DELETE),
         ]
 
-    async def get(self, request: Any, name: str, digest: str) -> None:
+    async def get(self, request: Any, name: Name, digest: str) -> None:
         """end-2: pull a blob, or ask about it."""
-        parsed = Name.parse(name)
-        blobs = self._registry.repository(parsed, request.tell).blobs
+        blobs = self._registry.repository(name, request.tell).blobs
         blob = await blobs.find(Digest.parse(digest))
         headers = {
             "Docker-Content-Digest": str(blob.digest),
@@ -60,7 +59,7 @@ class BlobRoutes:
             send_nothing(request, 304, headers)
             return
         url = await self._redirect(request, blobs, blob)
-        pulled = blob_activity("pull", parsed, blob.digest, blob.size)
+        pulled = blob_activity("pull", name, blob.digest, blob.size)
         if url is not None:
             await request.tell([pulled])
             send_nothing(request, 307, {"Location": url})
@@ -68,9 +67,9 @@ class BlobRoutes:
         headers |= {"Content-Type": OCTET_STREAM, "Accept-Ranges": "bytes"}
         await self._send(request, blobs, blob, headers, pulled)
 
-    async def delete(self, request: Any, name: str, digest: str) -> None:
+    async def delete(self, request: Any, name: Name, digest: str) -> None:
         """end-10: take a blob out of a repository."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         parsed = Digest.parse(digest)
         if not self._can_delete:
             raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS"})

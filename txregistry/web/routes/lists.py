@@ -45,9 +45,9 @@ class ListRoutes:
             Endpoint("catalog", "GET", "/v2/_catalog", self.catalog, LIST),
         ]
 
-    async def tags(self, request: Any, name: str) -> None:
+    async def tags(self, request: Any, name: Name) -> None:
         """end-8a, end-8b: list a repository's tags."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(name)
         asked = page_size(request)
         last = request.parameter("last") or ""
         size = None if asked is None else min(asked, self._max_tags)
@@ -90,9 +90,9 @@ class ListRoutes:
             after = names[-1]
         return found[:limit]
 
-    async def referrers(self, request: Any, name: str, digest: str) -> None:
+    async def referrers(self, request: Any, name: Name, digest: str) -> None:
         """end-12a, end-12b: list the manifests that point at one."""
-        repository = self._registry.repository(Name.parse(name))
+        repository = self._registry.repository(name)
         subject = Digest.parse(digest)
         kind = _artifact_type(request)
         size = min(page_size(request) or _REFERRERS_PAGE, _REFERRERS_PAGE)

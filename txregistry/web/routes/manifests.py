@@ -57,10 +57,9 @@ class ManifestRoutes:
             Endpoint("manifest", "DELETE", path, self.delete, DELETE),
         ]
 
-    async def get(self, request: Any, name: str, tag_or_digest: str) -> None:
+    async def get(self, request: Any, name: Name, tag_or_digest: str) -> None:
         """end-3: pull a manifest, or ask about it."""
-        parsed = Name.parse(name)
-        manifests = self._registry.repository(parsed, request.tell).manifests
+        manifests = self._registry.repository(name, request.tell).manifests
         asked = parse_tag_or_digest(tag_or_digest)
         digest = await manifests.resolve(asked)
         manifest = await manifests.get(digest)
@@ -79,19 +78,18 @@ class ManifestRoutes:
             send_nothing(request, 304, headers)
         else:
             tag = asked if isinstance(asked, Tag) else None
-            pulled = manifest_activity("pull", parsed, manifest, digest, tag)
+            pulled = manifest_activity("pull", name, manifest, digest, tag)
             if asked in (tag, digest):
                 holds = manifests.stays(digest, tag)
                 request.may_last(holds, manifest.content, pulled)
             await request.tell([pulled])
             send_bytes(request, 200, manifest.content, headers)
 
-    async def put(self, request: Any, name: str, tag_or_digest: str) -> None:
+    async def put(self, request: Any, name: Name, tag_or_digest: str) -> None:
         """end-7a, end-7b: push a manifest by tag, or by digest with tags."""
-        parsed = Name.parse(name)
         target = parse_tag_or_digest(tag_or_digest)
         tags = _tags(request)
-        manifests = self._registry.repository(parsed, request.tell).manifests
+        manifests = self._registry.repository(name, request.tell).manifests
         content = await self._receive(request)
         manifest = await manifests.parse(content, _media_type(request))
         digest = target if isinstance(target, Digest) else None
@@ -102,7 +100,7 @@ class ManifestRoutes:
         await _check_conditions(request, manifests, target)
         digest = await manifests.put(manifest, digest, tags)
         headers = {
-            "Location": self._urls.manifest(request, parsed, digest),
+            "Location": self._urls.manifest(request, name, digest),
             "Docker-Content-Digest": str(digest),
         }
         if manifest.subject is not None:
@@ -111,9 +109,9 @@ class ManifestRoutes:
             headers["OCI-Tag"] = ", ".join(map(str, tags))
         send_nothing(request, 201, headers)
 
-    async def delete(self, request: Any, name: str, tag_or_digest: str) -> None:
+    async def delete(self, request: Any, name: Name, tag_or_digest: str) -> None:
         """end-9: delete a manifest, or a tag."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         target = parse_tag_or_digest(tag_or_digest)
         if not self._can_delete:
             raise Unsupported(headers={"Allow": "GET, HEAD, OPTIONS, PUT"})

@@ -59,9 +59,9 @@ class UploadRoutes:
             Endpoint("blob_upload_chunk", "DELETE", path, self.cancel, PUSH),
         ]
 
-    async def start(self, request: Any, name: str) -> None:
+    async def start(self, request: Any, name: Name) -> None:
         """end-4a, end-4b, end-4c, end-11: begin a session, or spare the client one."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         mount = _mountable(request)
         digest = _digest(request, "digest")
         algorithm = request.parameter("digest-algorithm") or CANONICAL
@@ -76,9 +76,9 @@ class UploadRoutes:
             upload = await repository.uploads.start(algorithm)
             send_nothing(request, 202, self._position(request, repository, upload))
 
-    async def status(self, request: Any, name: str, session_id: str) -> None:
+    async def status(self, request: Any, name: Name, session_id: str) -> None:
         """end-13: say where a session stands."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         signed = None
         with contextlib.suppress(BlobUploadInvalid):  # it may ask without
             state = request.parameter("_state")
@@ -86,9 +86,9 @@ class UploadRoutes:
         upload = await repository.uploads.find(session_id, signed)
         send_nothing(request, 204, self._position(request, repository, upload))
 
-    async def append(self, request: Any, name: str, session_id: str) -> None:
+    async def append(self, request: Any, name: Name, session_id: str) -> None:
         """end-5: take a chunk, or a stream."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         _require_bytes(request)
         upload = await self._find(request, repository, session_id)
         source = self._source(request, repository, upload)
@@ -100,9 +100,9 @@ class UploadRoutes:
             raise
         send_nothing(request, 202, self._position(request, repository, after))
 
-    async def commit(self, request: Any, name: str, session_id: str) -> None:
+    async def commit(self, request: Any, name: Name, session_id: str) -> None:
         """end-6: take the rest and end the session."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         upload = await self._find(request, repository, session_id)
         digest = _digest(request, "digest")
         if digest is None:
@@ -117,9 +117,9 @@ class UploadRoutes:
             raise
         self._created(request, repository, digest)
 
-    async def cancel(self, request: Any, name: str, session_id: str) -> None:
+    async def cancel(self, request: Any, name: Name, session_id: str) -> None:
         """end-14: give a session up."""
-        repository = self._registry.repository(Name.parse(name), request.tell)
+        repository = self._registry.repository(name, request.tell)
         state = request.parameter("_state")
         signed = self._push_locations.read(state, repository.name, session_id)
         await repository.uploads.cancel(signed)
