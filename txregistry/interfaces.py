@@ -15,7 +15,8 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
 from txregistry.oci.access import Access
-from txregistry.oci.events import Activity, Event
+from txregistry.oci.eventforms import AnyEvent
+from txregistry.oci.events import Activity
 
 
 @frozen
@@ -567,7 +568,7 @@ class IEventSink(Interface):
     def wants(activity: Activity) -> bool:
         """Say whether an event about this would go anywhere. Fast, and without I/O."""
 
-    def deliver(events: Sequence[Event]) -> Deferred[None]:
+    def deliver(events: Sequence[AnyEvent]) -> Deferred[None]:
         """Take events, in their order, behind those of earlier calls.
 
         Returns:

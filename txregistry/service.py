@@ -132,7 +132,7 @@ def make_service(
     )
     observing.add_caches(_caches(admitted, site))
     if site.fast is not None:
-        observing.add_teller(site.fast.tell)
+        observing.add_teller(site.fast.tell_all)
     sessions = Sessions()
     observing.add_uploads(sessions, own_driver, reactor, site.running)
 

@@ -211,7 +211,10 @@ class NotificationsTests(NotifyingCase):
         assert made is not None
         self.successResultOf(Deferred.fromCoroutine(made.start()))
         self.assertEqual([], self.reactor.tcpClients)
-        self.successResultOf(made.deliver([event()]))
+        taken = made.deliver([event()])
+        self.assertNoResult(taken)
+        self.reactor.advance(0)
+        self.successResultOf(taken)
         self.assertEqual(("192.0.2.1", 80), self.reactor.tcpClients[0][:2])
         self.successResultOf(Deferred.fromCoroutine(made.stop()))
 
@@ -258,7 +261,7 @@ class WitnessTests(NotifyingCase):
         headers = {"X-Forwarded-For": ", ".join(forwarded)} if forwarded else {}
         target = f"/v2/a/blobs/uploads/?digest={Digest.of(b'')}"
         self.assertEqual(201, registry.request("POST", target, headers, b"").status)
-        return self.sink.events.pop().request.addr
+        return str(self.sink.events.pop().request.addr)
 
     def test_address(self) -> None:
         """Without a proxy the address is the connection's, with its port."""

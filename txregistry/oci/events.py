@@ -6,6 +6,7 @@ line; receivers of events know it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
@@ -195,6 +196,10 @@ class Event:
             "actor": {"name": self.actor} if self.actor else {},
             "source": self.source.to_json(),
         }
+
+    def to_text(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(self.to_json(), separators=(",", ":")).encode("ascii")
 
     def _target(self) -> dict[str, JSON]:
         activity = self.activity

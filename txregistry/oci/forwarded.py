@@ -61,6 +61,8 @@ def client(reported: Sequence[str], peer: str, trusts: Callable[[str], bool]) ->
         peer: The address that the connection comes from.
         trusts: Says of an address whether it is a proxy's of ours.
     """
+    if not reported:
+        return peer
     addresses = ",".join(reported).split(",")
     while addresses and trusts(peer):
         try:

@@ -8,6 +8,10 @@ from urllib.parse import unquote_to_bytes
 
 from txregistry.interfaces import Exchange
 
+# The status in the log of a request whose client did not wait for the answer's end:
+# nginx's, and the Go registry's.
+CLIENT_LEFT: Final = 499
+
 _USERINFO: Final = re.compile(rb"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 _PARAMETER: Final = re.compile(rb"[^&;]+")
 _SECRETS: Final = frozenset(

@@ -12,7 +12,8 @@ same bytes, straight from the connection's first line of code, as long as
   did it;
 - whoever asks may: the gate says so without having to wait, because it remembers the
   login, and asks the rules;
-- nobody has to be told who would have to be waited for.
+- who is to be told of it is told, and waited for: then the answer is held, and with it
+  all that comes behind it on its connection.
 
 If any of this is not so, the request goes its usual way as if there were nothing else,
 so that no answer is ever given here that was not given there. What is kept can be lost
@@ -21,33 +22,23 @@ at any time. Those who watch requests are told of all of these, some at a time.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 
-from txregistry.interfaces import Exchange, Hit, IRequestWatcher
+from txregistry.interfaces import Hit, IRequestWatcher
 from txregistry.lookups import Lookups
-from txregistry.oci.access import Access
 from txregistry.oci.events import Activity
-from txregistry.web.exchanges import masked
 from txregistry.web.gate import Admission, OpenGate
-from txregistry.web.headerblock import LONGEST, Asked
+from txregistry.web.headerblock import Asked
+from txregistry.web.held import HeldRequest, last
+from txregistry.web.kept import Block, Kept, Known, Pieces
 from txregistry.web.limits import Limits
 from txregistry.web.witness import SilentWitness, Witness
-
-# Larger ones take longer to send than to look up.
-LARGEST: Final = 128 * 1024
-
-# What is kept at the most: bytes of answers, answers, and requests as they came.
-MOST_BYTES: Final = 32 * 1024 * 1024
-MOST_ANSWERS: Final = 8192
-MOST_BLOCKS: Final = 4096
 
 # Those who watch are told of all that was answered in so many seconds: much cheaper
 # than of each, and soon enough for people. A process that is killed takes it along.
@@ -59,26 +50,7 @@ LONG: Final = 16 * 1024
 # What ``Hit(*values)`` does, in half of the time.
 _hit: Final[Callable[[Sequence[object]], Hit]] = partial(tuple.__new__, Hit)
 
-# Bytes of a block's hash; no block is as short.
-_MARK: Final = 16
-
-_ID: Final = b"x-request-id"
-_DATE: Final = b"date"
-
-
-@frozen
-class Lasting:
-    """What a route says of an answer that it will give again.
-
-    Attributes:
-        holds: Says, quickly, whether it would give the same answer now.
-        content: The body.
-        activity: What is done by asking; None: nothing that anybody is told of.
-    """
-
-    holds: Callable[[], bool]
-    content: bytes
-    activity: Activity | None = None
+UNREAD: Final = Asked(())
 
 
 class Client(Protocol):
@@ -89,49 +61,17 @@ class Client(Protocol):
     def answered_fast(self, size: int, now: float) -> None:
         """Note that an answer of so many bytes was written now, on the clock."""
 
+    def hold(self, request: HeldRequest) -> None:
+        """Let a request stand where those do that run."""
 
-@frozen
-class _Known:
-    """An answer that was given.
+    def keep_for_next(self, request: Any) -> bool:
+        """Say, as an answer begins, whether the connection stays open after it."""
 
-    Attributes:
-        lasting: What the route said.
-        accesses: What whoever asks must be allowed; None: nothing.
-        exchange: The request and what came of it.
-        pieces: Its bytes, with room for the request's id and for the date between them.
-        size: How many bytes it counts among what is kept.
-    """
+    def go_on(self, request: HeldRequest) -> None:
+        """Go on behind a request that is answered."""
 
-    lasting: Lasting
-    accesses: Sequence[Access] | None
-    exchange: Exchange
-    pieces: tuple[bytes, bytes, bytes]
-    size: int
-
-
-@define(eq=False)
-class _Block:
-    """A header block that came.
-
-    A login in it is not kept, and then nor is the block as it came: it is known by a
-    keyed hash, and the login is taken out of the one that comes.
-
-    Attributes:
-        asked: What it says, but for the login.
-        login: Where it has the ``Authorization``; None: it has none.
-        answered: What came of the request whose answer it got the last time; None: it
-            got none. Not that answer, which would be kept for as long as this is.
-        exchange: A request with it, and what came of it; that of the answer.
-        activity: What each of these requests has done, as long as there are hits.
-        hits: Those that nobody has been told of.
-    """
-
-    asked: Asked
-    login: slice | None = None
-    answered: Exchange | None = None
-    exchange: Any = None
-    activity: Activity | None = None
-    hits: list[Hit] = field(factory=list)
+    def run_held(self, request: HeldRequest) -> None:
+        """Run a request the usual way, and what comes behind it."""
 
 
 class FastPath:
@@ -139,6 +79,7 @@ class FastPath:
 
     Attributes:
         lookups: How many plain requests were answered, and how many went the usual way.
+        kept: What they were answered with, and what they are.
     """
 
     def __init__(
@@ -157,20 +98,17 @@ class FastPath:
             new_id: Makes the id of a request that comes without one.
         """
         self.lookups = Lookups()
+        self.kept = Kept(limits)
         self._clock = clock
         self._seconds = clock.seconds
-        self._limits = limits
         self._watchers = watchers
         self._new_id = new_id
         self._gate: Admission | None = None
         self._is_open = False
         self._witness: Witness = SilentWitness()
         self._is_failing: Callable[[], bool] = lambda: True
-        self._known: dict[tuple[bytes, ...], _Known] = {}
-        self._bytes = 0
-        self._blocks: dict[bytes, _Block] = {}
-        self._key = secrets.token_bytes(32)
-        self._untold: list[_Block] = []
+        self._untold: list[Block] = []
+        self._held: set[HeldRequest] = set()
         self._date = b""
         self._second = -1
 
@@ -202,59 +140,40 @@ class FastPath:
             ``UNREAD`` if it is not one of which anything could be kept.
         """
         began = self._seconds()
-        found = self._blocks.get(block) or self._find(block)
+        kept = self.kept
+        found = kept.blocks.get(block) or kept.find(block)
         if found is None:
             return UNREAD
         asked = found.asked
-        known = self._known.get(asked.key)
+        known = kept.answers.get(asked.key)
         if known is None or not self._is_good(known, found, block, address):
             self.lookups.misses += 1
             return asked
         request_id = asked.id or str(self._new_id())
-        if int(began) != self._second:
-            self._second, self._date = int(began), bytes(datetimeToString(began))
-        before, between, after = known.pieces
-        answer = b"".join((before, request_id.encode(), between, self._date, after))
-        client.transport.write(answer)
+        activity = known.lasting.activity
+        if activity is not None and not self._witness.ignores(activity):
+            held = HeldRequest(
+                *(client, found, block, found.exchange, activity, known.pieces),
+                *(request_id, began, address, self._leave),
+            )
+            return None if self._hold(held) else asked
         self.lookups.hits += 1
+        answer = self._join(known.pieces, request_id, began)
+        client.transport.write(answer)
         ended = self._seconds()
         client.answered_fast(len(answer), ended)
         seconds = ended - began if ended > began else 0.0
-        self._note(found, known, (request_id, began, seconds, address))
+        self._note(found, activity, (request_id, began, seconds, address))
         return None
 
-    def learn(
-        self,
-        asked: Asked,
-        lasting: Lasting,
-        accesses: Sequence[Access] | None,
-        exchange: Exchange,
-        head: Sequence[tuple[bytes, bytes]],
-    ) -> None:
-        """Keep an answer that the usual way has given.
-
-        Args:
-            asked: The request.
-            lasting: What the route said of it.
-            accesses: What whoever asks must be allowed; None: nothing.
-            exchange: The request and what came of it.
-            head: The answer's headers.
-        """
-        pieces = _pieces(head)
-        if pieces is None or len(lasting.content) > LARGEST:
-            return
-        if asked.key[0] == b"GET":
-            pieces = (*pieces[:2], pieces[2] + lasting.content)
-        self._forget(asked.key)
-        while self._known and (
-            len(self._known) >= MOST_ANSWERS or self._bytes > MOST_BYTES
-        ):
-            self._forget(next(iter(self._known)))
-        # The body is in the pieces, if it is sent at all.
-        lasting = evolve(lasting, content=b"")
-        size = sum(map(len, (*asked.key, *pieces)))
-        self._known[asked.key] = _Known(lasting, accesses, exchange, pieces, size)
-        self._bytes += size
+    def tell_all(self) -> None:
+        """Tell those who watch of what has been answered since, and of what waits."""
+        self.tell()
+        for held in self._held:
+            if not held.has_begun:
+                held.has_begun = True
+                for watcher in self._watchers:
+                    watcher.began(held.exchange.route, held.exchange.method)
 
     def tell(self) -> None:
         """Tell those who watch of what has been answered since."""
@@ -269,31 +188,7 @@ class FastPath:
         for watcher in self._watchers if untold else ():
             watcher.told()
 
-    def _find(self, block: bytes) -> _Block | None:
-        """Return a block that is known by its hash, or by nothing yet."""
-        limits = self._limits
-        if len(block) > min(limits.header_size, LONGEST):
-            return None
-        mark = blake2b(block, key=self._key, digest_size=_MARK).digest()
-        found = self._blocks.get(mark)
-        if found is not None:
-            return found
-        asked = Asked.parse(block, limits.header_count)
-        if asked is None:
-            return None
-        if asked.authorization is None:
-            found = _Block(asked)
-        else:
-            begin = block.index(asked.authorization.encode())
-            login = slice(begin, begin + len(asked.authorization))
-            found = _Block(evolve(asked, authorization=None), login)
-        if asked.id is None:  # else it will not come again
-            if len(self._blocks) >= MOST_BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-            self._blocks[block if found.login is None else mark] = found
-        return found
-
-    def _is_good(self, known: _Known, block: _Block, came: bytes, address: str) -> bool:
+    def _is_good(self, known: Known, block: Block, came: bytes, address: str) -> bool:
         """Say whether an answer can be given again, and note whom it is for."""
         gate = self._gate
         if gate is None or self._is_failing():
@@ -308,24 +203,84 @@ class FastPath:
             user = identity.name
         if not lasting.holds():
             return False
-        activity = lasting.activity
-        if activity is not None and not self._witness.ignores(activity):
-            return False
         if block.answered is not known.exchange or block.exchange.user != user:
             if block.hits:
                 self.tell()  # of those before, as they were
-            block.answered = known.exchange
-            block.exchange = evolve(
-                known.exchange,
-                user=user,
-                agent=block.asked.agent,
-                referer=_shown(block.asked.referer),
-            )
+            block.take(known, user)
         return True
 
-    def _note(self, block: _Block, known: _Known, values: Sequence[object]) -> None:
+    def _join(self, pieces: Pieces, request_id: str, began: float) -> bytes:
+        """Return an answer to a request."""
+        if int(began) != self._second:
+            self._second, self._date = int(began), bytes(datetimeToString(began))
+        before, between, after = pieces
+        return b"".join((before, request_id.encode(), between, self._date, after))
+
+    def _hold(self, held: HeldRequest) -> bool:
+        """Tell of what a request does, and answer it then.
+
+        Returns:
+            Whether it is answered, or will be; else it is to be run the usual way.
+        """
+        self._held.add(held)
+        telling = self._witness.repeat(held)
+        telling.addCallbacks(self._release, self._give_up, (held,), {}, (held,))
+        if held.has_failed:
+            self.lookups.misses += 1
+            return False
+        self.lookups.hits += 1
+        if not held.is_over:
+            held.waits = True
+            held.connection.hold(held)
+        return True
+
+    def _release(self, _: object, held: HeldRequest) -> None:
+        """Answer a request that was held."""
+        if held.is_over:
+            return
+        client, block = held.connection, held.block
+        answer = self._join(held.pieces, held.id, held.began)
+        if not client.keep_for_next(held):
+            answer = last(answer)
+        client.transport.write(answer)
+        now = self._seconds()
+        client.answered_fast(len(answer), now)
+        if held.has_begun or held.exchange is not block.exchange:
+            self._end(held, now)
+        else:
+            self._end(held)
+            self._note(block, held.activity, held.hit(now))
+        if held.waits:
+            client.go_on(held)
+
+    def _give_up(self, failure: Failure, held: HeldRequest) -> None:
+        """Have a request run that nobody could be told of, for a reason unforeseen."""
+        if not held.is_over:
+            self._end(held)
+            held.has_failed = True
+            if held.waits:
+                held.connection.run_held(held)
+
+    def _leave(self, held: HeldRequest) -> None:
+        """Note that a client did not wait."""
+        self._end(held, self._seconds())
+
+    def _end(self, held: HeldRequest, now: float | None = None) -> None:
+        """Note that a request waits no more; with a time, tell of it."""
+        held.is_over = True
+        self._held.discard(held)
+        if now is not None:
+            exchange = held.so_far(now)
+            self._witness.saw(held.activity, 1)
+            for watcher in self._watchers:
+                if not held.has_begun:
+                    watcher.began(exchange.route, exchange.method)
+                watcher.ended(exchange)
+
+    def _note(
+        self, block: Block, activity: Activity | None, values: Sequence[object]
+    ) -> None:
         """Note a hit, with the values of a ``Hit``."""
-        activity = known.lasting.activity
         if not self._watchers:
             if activity is not None:
                 self._witness.saw(activity, 1)
@@ -336,34 +291,3 @@ class FastPath:
             self._untold.append(block)
             block.activity = activity
         block.hits.append(_hit(values))
-
-    def _forget(self, key: tuple[bytes, ...]) -> None:
-        known = self._known.pop(key, None)
-        if known is not None:
-            self._bytes -= known.size
-
-
-UNREAD: Final = Asked(())
-
-
-def _shown(referer: str | None) -> str | None:
-    return None if referer is None else masked(referer.encode()).decode()
-
-
-def _pieces(head: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes] | None:
-    """Cut an answer's header where the request's id and the date stand.
-
-    Returns:
-        What comes before, between and after; None: they do not stand there, once each
-        and in this order.
-    """
-    names = [name.lower() for name, _ in head]
-    if names.count(_ID) != 1 or names.count(_DATE) != 1:
-        return None
-    first, second = names.index(_ID), names.index(_DATE)
-    if first > second:
-        return None
-    lines = [b"%b: %b\r\n" % each for each in head]
-    before = b"HTTP/1.1 200 OK\r\n" + b"".join(lines[:first]) + head[first][0] + b": "
-    between = b"\r\n" + b"".join(lines[first + 1 : second]) + head[second][0] + b": "
-    return before, between, b"\r\n" + b"".join(lines[second + 1 :]) + b"\r\n"

@@ -7,9 +7,10 @@ not read at all, and left to the parser that knows everything.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from attrs import define
+from attrs import define, field
 
 from txregistry.web.framing import HOST, REQUEST_ID
 
@@ -48,6 +49,8 @@ class Asked:
         referer: Its ``Referer``; None: it has none.
         id: Its ``X-Request-Id``; None: it has none.
         forwarded_for: Its ``X-Forwarded-For``; None: it has none.
+        said: All that it says but for ``Accept`` and ``Authorization``, by the header's
+            name in lower case.
     """
 
     key: tuple[bytes, ...]
@@ -56,6 +59,7 @@ class Asked:
     referer: str | None = None
     id: str | None = None
     forwarded_for: str | None = None
+    said: Mapping[str, str] = field(factory=dict)
 
     @classmethod
     def parse(cls, block: bytes, most: int) -> Asked | None:
@@ -90,13 +94,16 @@ class Asked:
                 found[name] = value
         if not _is_plain(found):
             return None
+        authorization = found.pop(b"authorization", None)
+        said = {name.decode(): value.decode() for name, value in found.items()}
         return cls(
             (matched[1], matched[2], *accept),
-            _text(found.get(b"authorization")),
-            _text(found.get(b"user-agent")),
-            _text(found.get(b"referer")),
-            _text(found.get(b"x-request-id")),
-            _text(found.get(_FORWARDED_FOR)),
+            None if authorization is None else authorization.decode(),
+            said.get("user-agent"),
+            said.get("referer"),
+            said.get("x-request-id"),
+            said.get("x-forwarded-for"),
+            said,
         )
 
 
@@ -107,7 +114,3 @@ def _is_plain(found: dict[bytes, bytes]) -> bool:
         return False
     given = found.get(b"x-request-id")
     return given is None or REQUEST_ID.fullmatch(given.decode("ascii")) is not None
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("ascii")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -26,17 +26,13 @@ from txregistry.oci.errors import BadRequest
 from txregistry.oci.events import Activity
 from txregistry.web.answers import API_VERSION, send_failure
 from txregistry.web.body import RequestBody
-from txregistry.web.exchanges import exchange_of
-from txregistry.web.fastpath import Lasting
+from txregistry.web.exchanges import CLIENT_LEFT, exchange_of
 from txregistry.web.framing import LOCAL, REQUEST_ID
 from txregistry.web.gate import Anybody, Caller
 from txregistry.web.headerblock import Asked
+from txregistry.web.kept import Lasting
 
 _log = Logger()
-
-# The status in the log of a request whose client did not wait for the answer's end:
-# nginx's, and the Go registry's.
-CLIENT_LEFT: Final = 499
 
 
 _API_VERSION: Final = tuple(text.encode("ascii") for text in API_VERSION)
@@ -345,7 +341,7 @@ class RegistryRequest(Request):
         fast = self.channel.site.fast
         if self.asked is not None and fast is not None:
             exchange = exchange_of(self)
-            fast.learn(self.asked, lasting, self.accesses, exchange, self.head)
+            fast.kept.learn(self.asked, lasting, self.accesses, exchange, self.head)
 
 
 def _decode(path: bytes) -> str:

@@ -16,6 +16,7 @@ from txregistry.oci.uuids import RandomUUIDs
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
+from txregistry.web.held import HeldRequest
 from txregistry.web.intake import Intake
 from txregistry.web.limits import Limits
 from txregistry.web.request import RegistryRequest
@@ -99,6 +100,8 @@ class RegistrySite(Site):
     def closed(self, channel: RegistryChannel) -> None:
         """Note that a connection is gone."""
         self._channels.discard(channel)
+        if self.fast is not None and self.draining and not self._channels:
+            self.fast.tell()  # nobody would be there for it later
         if self._drained is not None and not self._channels:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -139,7 +142,9 @@ class RegistrySite(Site):
     def running(self) -> list[Exchange]:
         """Return what is known of the requests that run; their status means nothing."""
         return [
-            exchange_of(request)
+            request.so_far(self.seconds())
+            if isinstance(request, HeldRequest)
+            else exchange_of(request)
             for channel in self._channels
             for request in channel.requests
             if request.began is not None and not request.finished

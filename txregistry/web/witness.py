@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from uuid import uuid4
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces import IEventSink, Tell, tell_nobody
+from txregistry.oci.eventforms import EventForm, RepeatedEvent
 from txregistry.oci.events import Activity, Event, RequestRecord, SourceRecord
+from txregistry.oci.uuids import RandomUUIDs
+from txregistry.web.held import HeldRequest
 
 
 class Witness(Protocol):
@@ -24,7 +26,10 @@ class Witness(Protocol):
         """Say whether nobody has to be told of something; else ``of`` is the way."""
 
     def saw(self, activity: Activity, times: int) -> None:
-        """Note something that was done so many times, of which nobody is told."""
+        """Note something that was done so many times, and is not told by ``of``."""
+
+    def repeat(self, request: HeldRequest) -> Deferred[None]:
+        """Tell of what a request does that is answered again; see ``Tell``."""
 
 
 class SilentWitness:
@@ -40,6 +45,10 @@ class SilentWitness:
 
     def saw(self, activity: Activity, times: int) -> None:
         """See Witness."""
+
+    def repeat(self, request: HeldRequest) -> Deferred[None]:
+        """See Witness."""
+        return succeed(None)
 
 
 @frozen
@@ -74,6 +83,10 @@ class CountingWitness:
         self.count(activity, times)
         self.witness.saw(activity, times)
 
+    def repeat(self, request: HeldRequest) -> Deferred[None]:
+        """See Witness."""
+        return self.witness.repeat(request)
+
 
 @frozen
 class EventWitness:
@@ -87,6 +100,7 @@ class EventWitness:
         address: Returns the address of a request's client.
         details: Whether events tell what a manifest refers to, and its annotations, if
             that is not too much.
+        new_id: Makes the events' identifiers.
     """
 
     sink: IEventSink
@@ -95,6 +109,7 @@ class EventWitness:
     url: Callable[[Any, Activity], str | None]
     address: Callable[[Any], str]
     details: bool = False
+    new_id: Callable[[], str] = field(factory=RandomUUIDs)
 
     def of(self, request: Any) -> Tell:
         """See Witness."""
@@ -103,7 +118,11 @@ class EventWitness:
             wanted = [each for each in activities if self.sink.wants(each)]
             if not wanted:
                 return succeed(None)
-            return self.sink.deliver([self._event(request, each) for each in wanted])
+            identity = request.identity
+            actor = None if identity is None else identity.name
+            return self.sink.deliver(
+                [self._event(request, each, actor) for each in wanted]
+            )
 
         return tell
 
@@ -114,12 +133,24 @@ class EventWitness:
     def saw(self, activity: Activity, times: int) -> None:
         """See Witness. There is nothing to be noted."""
 
-    def _event(self, request: Any, activity: Activity) -> Event:
-        identity = request.identity
+    def repeat(self, request: HeldRequest) -> Deferred[None]:
+        """See Witness."""
+        block, activity = request.block, request.activity
+        url, form = self.url(request, activity), block.form
+        if form is None or form.url != url:
+            event = self._event(request, activity, request.exchange.user)
+            form = block.form = EventForm.of(event)
+        at, address = self.clock.seconds(), self.address(request)
+        event_id = self.new_id()
+        return self.sink.deliver(
+            [RepeatedEvent(form, event_id, at, request.id, address)]
+        )
+
+    def _event(self, request: Any, activity: Activity, actor: str | None) -> Event:
         if not self.details or activity.has_many_details:
             activity = activity.without_details()
         return Event(
-            id=str(uuid4()),
+            id=self.new_id(),
             at=self.clock.seconds(),
             activity=activity,
             url=self.url(request, activity),
@@ -130,7 +161,7 @@ class EventWitness:
                 method=request.method.decode("ascii"),
                 useragent=request.header("user-agent") or "",
             ),
-            actor=None if identity is None else identity.name,
+            actor=actor,
             source=self.source,
             trace={} if request.span is None else request.span.headers(),
         )

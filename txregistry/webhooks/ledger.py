@@ -24,6 +24,7 @@ IN_MEMORY: Final = ":memory:"
 
 _PATIENCE: Final = 30.0  # seconds, for other processes to be done with the file
 _CHUNK: Final = 1000  # events dropped at a time
+_ROWS: Final = 64  # inserted at a time; SQLite takes 999 values at the least
 
 
 class BrokenLedger(StorageError):
@@ -154,15 +155,19 @@ class Ledger:
             numbers = self._numbers(
                 {name for each in entries for name in each.endpoints}
             )
-            for entry in entries:
-                added = self._database.execute(
-                    "INSERT INTO events (id, at, body, trace) VALUES (?, ?, ?, ?)",
-                    (entry.id, entry.at, entry.content(), entry.trace),
-                )
-                self._database.executemany(
-                    "INSERT INTO deliveries (seq, endpoint) VALUES (?, ?)",
-                    [(added.lastrowid, numbers[name]) for name in entry.endpoints],
-                )
+            ((last,),) = self._database.execute(_LAST_SEQ).fetchall()
+            rows = list(enumerate(entries, last + 1))
+            self._insert(
+                "INSERT INTO events (seq, id, at, body, trace)",
+                [
+                    (seq, each.id, each.at, each.content(), each.trace)
+                    for seq, each in rows
+                ],
+            )
+            self._insert(
+                "INSERT INTO deliveries (seq, endpoint)",
+                [(seq, numbers[name]) for seq, each in rows for name in each.endpoints],
+            )
 
     def advance(
         self,
@@ -265,6 +270,19 @@ class Ledger:
                 self._database.execute(f"PRAGMA user_version = {schema.VERSION}")
             elif version != schema.VERSION:
                 raise BrokenLedger(f"{self.path}: is of another version of txregistry")
+
+    def _insert(self, into: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, many by one statement.
+
+        With each one SQLite lets other threads go on, and then has to wait for them.
+        """
+        for begin in range(0, len(rows), _ROWS):
+            some = rows[begin : begin + _ROWS]
+            room = f"({', '.join('?' * len(some[0]))})"
+            self._database.execute(
+                f"{into} VALUES {', '.join([room] * len(some))}",
+                [value for row in some for value in row],
+            )
 
     def _numbers(self, names: Iterable[str]) -> dict[str, int]:
         numbers = {}
@@ -395,6 +413,11 @@ def _state(tried: Tried) -> int:
         return DELIVERED
     return DEAD if tried.final else WAITING
 
+
+# That of the last event there ever was; 0: there was none.
+_LAST_SEQ: Final = (
+    "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
+)
 
 # The events that go next, in as many as go at a time; each is asked of an index.
 _OLDER: Final = f"SELECT seq FROM events WHERE at < ? ORDER BY at LIMIT {_CHUNK}"

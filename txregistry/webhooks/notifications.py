@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.interfaces import IEventSink, StorageError
-from txregistry.oci.events import Activity, Event
+from txregistry.oci.eventforms import AnyEvent
+from txregistry.oci.events import Activity
 from txregistry.threads import InThread
 from txregistry.webhooks.delivering import Deliverer
 from txregistry.webhooks.endpoint import Endpoint
@@ -105,7 +107,8 @@ class Notifications:
             StorageError: The ledger cannot be used.
         """
         ledger = await self._in_thread(self._open_ledger)
-        self._queue = Queue(ledger, self._in_thread)
+        end_of_turn = partial(deferLater, self._clock, 0)
+        self._queue = Queue(ledger, self._in_thread, end_of_turn)
         self._is_open = True
         wake = self._leave_to or self.wake
         self._sink = QueueSink(self._endpoints, self._queue, wake)
@@ -139,7 +142,7 @@ class Notifications:
         """See IEventSink."""
         return self._sink.wants(activity)
 
-    def deliver(self, events: Sequence[Event]) -> Deferred[None]:
+    def deliver(self, events: Sequence[AnyEvent]) -> Deferred[None]:
         """See IEventSink."""
         return self._sink.deliver(events)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -14,7 +13,8 @@ from zope.interface import implementer
 
 from txregistry.deferreds import shielded
 from txregistry.interfaces import IEventSink, StorageError
-from txregistry.oci.events import Activity, Event
+from txregistry.oci.eventforms import AnyEvent
+from txregistry.oci.events import Activity
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.ledger import Entry
 from txregistry.webhooks.queue import Queue
@@ -50,7 +50,7 @@ class QueueSink:
         """See IEventSink."""
         return any(each.filter.passes(activity) for each in self._endpoints)
 
-    def deliver(self, events: Sequence[Event]) -> Deferred[None]:
+    def deliver(self, events: Sequence[AnyEvent]) -> Deferred[None]:
         """See IEventSink. Pull events that cannot be kept are lost; that is logged."""
         entries = [self._entry(event) for event in events]
         names = frozenset(name for entry in entries for name in entry.endpoints)
@@ -61,16 +61,12 @@ class QueueSink:
         # Whoever does not wait does not keep others from being woken.
         return shielded(taken)
 
-    def _entry(self, event: Event) -> Entry:
+    def _entry(self, event: AnyEvent) -> Entry:
         names = [
             each.name for each in self._endpoints if each.filter.passes(event.activity)
         ]
         trace = json.dumps(dict(event.trace)) if event.trace else ""
-        return Entry(event.id, event.at, partial(_dump, event), names, trace)
-
-
-def _dump(event: Event) -> bytes:
-    return json.dumps(event.to_json(), separators=(",", ":")).encode("ascii")
+        return Entry(event.id, event.at, event.to_text, names, trace)
 
 
 def _give_up(failure: Failure, count: int) -> None:

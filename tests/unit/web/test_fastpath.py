@@ -20,9 +20,10 @@ from txregistry.oci.events import Activity
 from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
-from txregistry.web import fastpath
-from txregistry.web.fastpath import TELL_WITHIN, FastPath, Lasting, _pieces
+from txregistry.web import kept
+from txregistry.web.fastpath import TELL_WITHIN, FastPath
 from txregistry.web.headerblock import Asked
+from txregistry.web.kept import Lasting, _pieces
 from txregistry.web.limits import Limits
 from txregistry.web.site import RegistrySite
 from txregistry.web.witness import CountingWitness, EventWitness, SilentWitness
@@ -242,6 +243,7 @@ class WhenNotTests(FastCase):
         for _ in range(3):
             self.get()
         self.assertEqual(3, len(sink.events))
+        self.assertEqual(2, self.hits())
         sink.unwanted = {"pull"}
         self.get()
         self.assertEqual(1, self.hits())
@@ -288,11 +290,11 @@ class GateTests(SynchronousTestCase):
         fast = self.side.registry.fast
         assert fast is not None
         shown = ALICE.split(" ")[1]
-        for key, block in fast._blocks.items():
+        for key, block in fast.kept.blocks.items():
             self.assertNotIn(shown.encode(), key)
             self.assertIsNone(block.asked.authorization)
         self.assertEqual(1, self.hits())
-        self.assertEqual(1, len(fast._blocks))
+        self.assertEqual(1, len(fast.kept.blocks))
 
     def test_login_twice(self) -> None:
         """A login is found in a block that says the same somewhere else, too."""
@@ -402,28 +404,28 @@ class BoundTests(FastCase):
 
     def test_answers(self) -> None:
         """So many answers are kept, the latest."""
-        with patch.object(fastpath, "MOST_ANSWERS", 2):
+        with patch.object(kept, "MOST_ANSWERS", 2):
             for query in "abcd":
                 self.get(f"{MANIFEST}?{query}")
-        self.assertEqual(2, len(self.fast._known))
+        self.assertEqual(2, len(self.fast.kept.answers))
         self.get(f"{MANIFEST}?d")
         self.assertEqual(1, self.hits())
 
     def test_bytes(self) -> None:
         """So many bytes are kept."""
-        with patch.object(fastpath, "MOST_BYTES", 1000):
+        with patch.object(kept, "MOST_BYTES", 1000):
             for query in "abcd":
                 self.get(f"{MANIFEST}?{query}")
-        kept = sum(each.size for each in self.fast._known.values())
-        self.assertEqual(kept, self.fast._bytes)
-        self.assertLess(len(self.fast._known), 4)
+        size = sum(each.size for each in self.fast.kept.answers.values())
+        self.assertEqual(size, self.fast.kept.size)
+        self.assertLess(len(self.fast.kept.answers), 4)
 
     def test_blocks(self) -> None:
         """So many header blocks are kept; the others are read again."""
-        with patch.object(fastpath, "MOST_BLOCKS", 2):
+        with patch.object(kept, "MOST_BLOCKS", 2):
             for agent in "abcd":
                 self.get(**{"User-Agent": agent})
-        self.assertEqual(2, len(self.fast._blocks))
+        self.assertEqual(2, len(self.fast.kept.blocks))
         self.hits()
         self.get(**{"User-Agent": "a"})
         self.assertEqual(1, self.hits())
@@ -434,10 +436,10 @@ class BoundTests(FastCase):
         for method in (b"GET", b"HEAD"):
             asked, own = Asked((method, b"/", b"accepted")), bytes(bytearray(content))
             before = sys.getrefcount(own)
-            self.fast.learn(asked, Lasting(lambda: True, own), (), EXCHANGE, HEAD)
+            self.fast.kept.learn(asked, Lasting(lambda: True, own), (), EXCHANGE, HEAD)
             self.assertEqual(before, sys.getrefcount(own))
-        sizes = [each.size for each in self.fast._known.values()]
-        self.assertEqual(sum(sizes), self.fast._bytes)
+        sizes = [each.size for each in self.fast.kept.answers.values()]
+        self.assertEqual(sum(sizes), self.fast.kept.size)
         longer = len(b"HEAD") - len(b"GET")
         self.assertEqual(len(content), sizes[-2] - sizes[-1] + longer)
 
@@ -446,16 +448,16 @@ class BoundTests(FastCase):
         self.get()
         self.get()
         self.assertEqual(1, self.hits())
-        (known,) = self.fast._known.values()
+        (known,) = self.fast.kept.answers.values()
         gone = ref(known)
-        self.fast._forget(next(iter(self.fast._known)))
+        self.fast.kept.forget(next(iter(self.fast.kept.answers)))
         del known
         gc.collect()
         self.assertIsNone(gone())
 
     def test_large(self) -> None:
         """A large manifest is not kept."""
-        with patch.object(fastpath, "LARGEST", 10):
+        with patch.object(kept, "LARGEST", 10):
             self.get()
         self.get()
         self.assertEqual(0, self.hits())

@@ -1,8 +1,9 @@
 """Tests of txregistry.web.fastpath: with it, all is as it is without it.
 
 Two registries share a store, and get the same bytes. Their answers have to be the same,
-byte for byte, and so has what they tell of the requests: while a third one moves tags
-and deletes, rules change, and time goes by.
+byte for byte, and so has what they tell of the requests, whom they tell of pulls, and
+what: while a third one moves tags and deletes, rules change, the ledger of events
+fails, clients leave, and time goes by.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.web.fast_case import ALICE, ALICE_MISTAKEN, NAME, Side
-from txregistry.interfaces import IStorageDriver
+from tests.unit.web.fast_case import ALICE, ALICE_MISTAKEN, NAME, Side, Told
+from tests.unit.web.witness_case import NOW
+from txregistry.interfaces import IStorageDriver, StorageFull
 from txregistry.oci.digest import Digest
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
 from txregistry.testing.registry import MemoryRegistry
+from txregistry.webhooks.ledger import BrokenLedger
 
 LAYER: Final = b"a layer"
 OTHER: Final = b"another layer"
@@ -168,9 +171,22 @@ HAPPENINGS: Final = [
     *(("rules", 0), ("rules", 0), ("rules", 1), ("rules", 2), ("rules", 3)),
     *(("time", 1), ("time", 59), ("time", 100)),
 ]
+# Where somebody is told of pulls, there are two of these for one of those.
+TROUBLES: Final = [
+    *(("ledger", 0), ("ledger", 0), ("ledger", 1), ("ledger", 2), ("ledger", 3)),
+    *(("leave", 0), ("leave", 0)),
+]
+PROBLEMS: Final = [
+    None,
+    BrokenLedger("no"),
+    StorageFull("full"),
+    ZeroDivisionError("?"),
+]
 
 
-def scripted(seed: int, targets: int, length: int) -> list[Any]:
+def scripted(
+    seed: int, targets: int, length: int, happenings: Sequence[Any] = HAPPENINGS
+) -> list[Any]:
     """Draw what happens, one after another; the same for the same seed."""
     draw = Random(seed)
     script: list[Any] = []
@@ -181,23 +197,42 @@ def scripted(seed: int, targets: int, length: int) -> list[Any]:
         for _ in range(draw.randrange(4)):
             script.append(("again", draw.randint(1, 3)))
             if draw.random() < 0.5:
-                script.append(draw.choice(HAPPENINGS))
+                script.append(draw.choice(happenings))
     return script
 
 
 class Pair:
-    """A registry with a fast path, one without, and a third one on their store."""
+    """A registry with a fast path, one without, and a third one on their store.
 
-    def __init__(self, clock: Clock, driver: IStorageDriver, guarded: bool) -> None:
-        """Make them, and push two images."""
+    Attributes:
+        told: How often somebody was told of a pull.
+        lost: How many lines of the log say that somebody could not be.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        driver: IStorageDriver,
+        guarded: bool,
+        told: Sequence[Told | None] = (None, None),
+    ) -> None:
+        """Make them, and push two images.
+
+        Args:
+            clock: Gives time.
+            driver: The store.
+            guarded: Whether the two ask who may do what.
+            told: Whom they tell of pulls.
+        """
         self.clock = clock
+        self.told = self.lost = 0
         self.third = MemoryRegistry(clock=clock, driver=driver)
         self.images = [self.push(number) for number in range(2)]
         self.push(0)
         self.third.push_blob(NAME, LAYER)
         self.third.push_blob(NAME, OTHER)
-        self.fast = Side(clock, driver, guarded, is_fast=True)
-        self.plain = Side(clock, driver, guarded, is_fast=False)
+        self.fast = Side(clock, driver, guarded, True, told[0])
+        self.plain = Side(clock, driver, guarded, False, told[1])
         self.targets = Targets(*self.images).paths()
         self.last = [b"GET /v2/ HTTP/1.1\r\nHost: registry.test\r\n\r\n"]
 
@@ -210,12 +245,14 @@ class Pair:
         kind, argument, *more = step
         if kind == "ask":
             self.last = _cut(b"".join(map(self.request, argument)), *more)
-        elif kind != "again":
+        elif kind not in ("again", "leave"):
             self.happen(kind, argument)
             return None, None
-        times = argument if kind == "again" else 1
-        ours = [self.fast.send(self.last) for _ in range(times)]
-        return ours, [self.plain.send(self.last) for _ in range(times)]
+        times, leaves = argument if kind == "again" else 1, kind == "leave"
+        ours = [self.fast.send(self.last, leaves) for _ in range(times)]
+        self.told += sum(len(each[4]) for each in ours)
+        self.lost += sum(len(each[5]) for each in ours)
+        return ours, [self.plain.send(self.last, leaves) for _ in range(times)]
 
     def request(self, drawn: tuple[int, bytes, bytes]) -> bytes:
         """Return a request as it goes over the wire."""
@@ -239,6 +276,10 @@ class Pair:
             for side in (self.fast, self.plain):
                 if side.guarded is not None:
                     side.guarded.set_rules(argument)
+        elif kind == "ledger":
+            for side in (self.fast, self.plain):
+                if side.told is not None:
+                    side.told.ledger.problem = PROBLEMS[argument]
         else:
             self.clock.advance(argument)
             for side in (self.fast, self.plain):
@@ -280,6 +321,21 @@ class DifferentialTests(SynchronousTestCase):
     def test_guarded(self) -> None:
         """Where the rules say who may do what."""
         self.differ(range(1000, 1000 + SCRIPTS), guarded=True)
+
+    def test_told(self) -> None:
+        """Where pulls are told, at once and later, and cannot be told."""
+        hits = told = lost = 0
+        for seed in range(3000, 3000 + SCRIPTS):
+            clock = Clock()
+            clock.advance(NOW)
+            sides = [Told(clock, is_slow=seed % 3 != 0) for _ in range(2)]
+            pair = Pair(clock, MemoryDriver(clock), bool(seed % 2), sides)
+            happenings = [*HAPPENINGS, *(TROUBLES * 2)]
+            script = scripted(seed, len(pair.targets), 60, happenings)
+            hits += self.play(pair, script, seed)
+            told += pair.told
+            lost += pair.lost
+        self.assertGreater(min(hits, told, lost), SCRIPTS)
 
     def test_on_disk(self) -> None:
         """On a disk, where somebody else writes."""

@@ -37,6 +37,15 @@ class ParseTests(SynchronousTestCase):
             "http://b",
             "1-2",
             "1.2.3.4, 5.6.7.8",
+            {
+                "host": "a:5000",
+                "user-agent": "docker",
+                "referer": "http://b",
+                "x-request-id": "1-2",
+                "x-forwarded-for": "1.2.3.4, 5.6.7.8",
+                "x-forwarded-proto": "https",
+                "connection": "Keep-Alive",
+            },
         )
         self.assertEqual(expected, asked)
 

@@ -13,7 +13,8 @@ from tests.unit.web.case import RegistryCase
 from txregistry.interfaces import Identity, IEventSink
 from txregistry.oci.access import Access
 from txregistry.oci.digest import Digest
-from txregistry.oci.events import Activity, Event, SourceRecord
+from txregistry.oci.eventforms import AnyEvent
+from txregistry.oci.events import Activity, SourceRecord
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.web.gate import Anybody, Caller
 from txregistry.web.urls import Urls
@@ -39,7 +40,7 @@ class Sink:
 
     def __init__(self) -> None:
         """Begin with nothing, and want everything."""
-        self.events: list[Event] = []
+        self.events: list[Any] = []
         self.unwanted: set[str] = set()
         self.problem: Exception | None = None
         self.waits: Deferred[None] | None = None
@@ -48,7 +49,7 @@ class Sink:
         """See IEventSink."""
         return activity.action not in self.unwanted
 
-    def deliver(self, events: Sequence[Event]) -> Deferred[None]:
+    def deliver(self, events: Sequence[AnyEvent]) -> Deferred[None]:
         """See IEventSink."""
         if self.problem is not None:
             return fail(self.problem)

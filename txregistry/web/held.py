@@ -1,0 +1,115 @@
+"""Held: a request whose answer is known and waits, until others will hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from attrs import define, evolve
+from twisted.python.failure import Failure
+
+from txregistry.interfaces import Exchange, Hit
+from txregistry.oci.events import Activity
+from txregistry.web.exchanges import CLIENT_LEFT
+from txregistry.web.kept import Block, Pieces
+
+_END: Final = b"\r\n\r\n"
+_LAST: Final = b"\r\nConnection: close\r\n\r\n"
+
+
+class _NoBody:
+    """The body of a request that has none."""
+
+    complete = True
+
+    def lost(self, problem: str) -> None:
+        """See RequestBody."""
+
+
+@define(eq=False)
+class HeldRequest:
+    """A request that is answered again, as soon as what it does is kept.
+
+    A witness makes an event of it as of any other. On its connection it stands where
+    those do that run, so that whatever happens to one of these meanwhile happens to it:
+    what comes behind it waits, a registry that stops lets it end, and when its client
+    leaves it is told.
+
+    Attributes:
+        connection: Where it came from.
+        block: Its header block.
+        came: That, as it came.
+        exchange: It, and what comes of it, but for what a ``Hit`` says.
+        activity: What it does.
+        pieces: Its answer.
+        id: What its answer calls it.
+        began: When it came, in seconds since the epoch.
+        address: The client's IP address.
+        leave: Is told when the client leaves.
+        waits: Whether the connection waits for it.
+        has_begun: Whether those who watch were told that it has begun.
+        is_over: Whether it was answered, or cannot be any more.
+        has_failed: Whether it is to be run the usual way instead.
+    """
+
+    connection: Any
+    block: Block
+    came: bytes
+    exchange: Exchange
+    activity: Activity
+    pieces: Pieces
+    id: str
+    began: float
+    address: str
+    leave: Callable[[HeldRequest], None]
+    waits: bool = False
+    has_begun: bool = False
+    is_over: bool = False
+    has_failed: bool = False
+
+    body: ClassVar[_NoBody] = _NoBody()
+    finished: ClassVar[bool] = False
+    lasting: ClassVar[None] = None
+    span: ClassVar[None] = None
+
+    @property
+    def method(self) -> bytes:
+        """See RegistryRequest."""
+        return self.block.asked.key[0]
+
+    def header(self, name: str) -> str | None:
+        """See RegistryRequest. What a witness does not look at is not there."""
+        return self.block.asked.said.get(name)
+
+    def headers(self, name: str) -> list[str]:
+        """See ``header``."""
+        value = self.header(name)
+        return [] if value is None else [value]
+
+    def isSecure(self) -> bool:
+        """See RegistryRequest."""
+        return bool(self.connection.is_secure)
+
+    def getClientAddress(self) -> Any:
+        """See RegistryRequest."""
+        return self.connection.client_address
+
+    def hit(self, now: float) -> Hit:
+        """Return what it does not have in common with others, if it ends now."""
+        seconds = now - self.began if now > self.began else 0.0
+        return Hit(self.id, self.began, seconds, self.address)
+
+    def so_far(self, now: float) -> Exchange:
+        """Return what is known of it while it waits; its status means nothing."""
+        return evolve(self.exchange, **self.hit(now)._asdict())
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See RegistryRequest."""
+        if not self.is_over:
+            self.exchange = evolve(self.exchange, status=CLIENT_LEFT, sent=0)
+            self.leave(self)
+
+
+def last(answer: bytes) -> bytes:
+    """Return an answer that says that the connection ends with it."""
+    return answer.replace(_END, _LAST, 1)
