@@ -69,6 +69,35 @@ class OrderTests(LedgerCase):
         expected = Waiting(1, "1", 7.25, given_entry.content(), attempts=0)
         self.assertEqual([expected], self.waiting())
 
+    def test_many(self) -> None:
+        """Many events at once go to whom they are for, in order."""
+        endpoints = [("hook",), ("hook", "other"), ("other",)]
+        names = [str(number) for number in range(300)]
+        self.ledger.append([entry(name, *endpoints[int(name) % 3]) for name in names])
+        self.ledger.append([entry("last", "other", "hook")])
+        mine = [name for name in names if int(name) % 3 != 2]
+        others = [name for name in names if int(name) % 3]
+        self.assertEqual([*mine, "last"], self.ids())
+        self.assertEqual([*others, "last"], self.ids("other"))
+        self.assertEqual(201, self.tally().waiting)
+
+    def test_places(self) -> None:
+        """A place is never taken twice, nor by an older version that counts itself."""
+        self.ledger.append([entry("a"), entry("b")])
+        self.ledger.select("DELETE FROM events")
+        self.ledger.select("INSERT INTO events (id, at, body) VALUES ('c', 0.0, x'')")
+        self.ledger.append([entry("d")])
+        found = self.ledger.select("SELECT id, seq FROM events ORDER BY seq")
+        self.assertEqual([("c", 3), ("d", 4)], found)
+
+    def test_many_or_none(self) -> None:
+        """If one of many cannot be taken in, none is."""
+        self.ledger.append([entry("a")])
+        again = [entry(str(number)) for number in range(100)] + [entry("a")]
+        self.assertRaises(BrokenLedger, self.ledger.append, again)
+        self.assertEqual(["a"], self.ids())
+        self.assertEqual(1, self.tally().waiting)
+
     def test_nothing(self) -> None:
         """Nothing waits for an endpoint that the ledger has never heard of."""
         self.assertEqual([], self.waiting("nobody"))
