@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from tests.unit.notifying_case import NamingReactor
-from tests.unit.reactor import Visitor
 from tests.unit.service_case import ServiceCase
 from txregistry.oci.digest import Digest
 from txregistry.webhooks.ledger import Ledger
@@ -29,12 +28,6 @@ class NotificationsTests(ServiceCase):
         self.path = str(folder / "queue" / "events")
         self.text = f"{HOOK}  queue: {{path: {self.path}}}\n"
 
-    def push(self, visitor: Visitor) -> None:
-        """Push a blob, of which somebody is told."""
-        self.assertEqual(b"", visitor.ask("POST", PUSH))
-        self.reactor.advance(0)
-        self.assertTrue(visitor.transport.value().startswith(b"HTTP/1.1 201 "))
-
     def receive(self) -> StringTransport:
         """Accept the connection to ``hook``; return what is written to it."""
         factory: Any = self.reactor.tcpClients[-1][2]
@@ -47,7 +40,7 @@ class NotificationsTests(ServiceCase):
         """What a client does is posted."""
         visitor = self.serve(self.text)
         self.assertEqual([], self.reactor.tcpClients)
-        self.push(visitor)
+        self.assertEqual(201, visitor.status("POST", PUSH))
         posted = self.receive().value()
         self.assertTrue(posted.startswith(b"POST / HTTP/1.1\r\n"))
         self.assertIn(b'"action":"push"', posted)
@@ -68,7 +61,7 @@ class NotificationsTests(ServiceCase):
         service.privilegedStartService()
         service.startService()
         visitor = self.reactor.connect()
-        self.push(visitor)
+        self.assertEqual(201, visitor.status("POST", PUSH))
         visitor.leave()
         self.receive()
         self.successResultOf(service.stopService())
@@ -89,7 +82,6 @@ class NotificationsTests(ServiceCase):
         stopping: Deferred[None] = service.stopService()
         self.assertNoResult(stopping)
         visitor.channel.dataReceived(b"0\r\n\r\n")
-        self.reactor.advance(0)
         visitor.leave()
         self.successResultOf(stopping)
         ledger = Ledger(self.path)

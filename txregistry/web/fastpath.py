@@ -27,7 +27,6 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 
 from txregistry.interfaces import Hit, IRequestWatcher
@@ -136,8 +135,9 @@ class FastPath:
             address: The client's IP address.
 
         Returns:
-            None: it was answered. Else the request, as the usual way is to have it;
-            ``UNREAD`` if it is not one of which anything could be kept.
+            None: it was answered, or is held and will be. Else the request, as the
+            usual way is to have it; ``UNREAD`` if it is not one of which anything
+            could be kept.
         """
         began = self._seconds()
         kept = self.kept
@@ -149,15 +149,18 @@ class FastPath:
         if known is None or not self._is_good(known, found, block, address):
             self.lookups.misses += 1
             return asked
+        self.lookups.hits += 1
         request_id = asked.id or str(self._new_id())
         activity = known.lasting.activity
         if activity is not None and not self._witness.ignores(activity):
             held = HeldRequest(
                 *(client, found, block, found.exchange, activity, known.pieces),
-                *(request_id, began, address, self._leave),
+                *(request_id, began, address, self),
             )
-            return None if self._hold(held) else asked
-        self.lookups.hits += 1
+            self._held.add(held)
+            client.hold(held)
+            self._witness.repeat(held)
+            return None
         answer = self._join(known.pieces, request_id, began)
         client.transport.write(answer)
         ended = self._seconds()
@@ -165,6 +168,31 @@ class FastPath:
         seconds = ended - began if ended > began else 0.0
         self._note(found, activity, (request_id, began, seconds, address))
         return None
+
+    def release(self, request: HeldRequest) -> None:
+        """See Keeper."""
+        client, block = request.connection, request.block
+        answer = self._join(request.pieces, request.id, request.began)
+        if not client.keep_for_next(request):
+            answer = last(answer)
+        client.transport.write(answer)
+        now = self._seconds()
+        client.answered_fast(len(answer), now)
+        if request.has_begun or request.exchange is not block.exchange:
+            self._end(request, now)
+        else:
+            self._end(request)
+            self._note(block, request.activity, request.hit(now))
+        client.go_on(request)
+
+    def give_up(self, request: HeldRequest) -> None:
+        """See Keeper."""
+        self._end(request)
+        request.connection.run_held(request)
+
+    def leave(self, request: HeldRequest) -> None:
+        """See Keeper."""
+        self._end(request, self._seconds())
 
     def tell_all(self) -> None:
         """Tell those who watch of what has been answered since, and of what waits."""
@@ -215,55 +243,6 @@ class FastPath:
             self._second, self._date = int(began), bytes(datetimeToString(began))
         before, between, after = pieces
         return b"".join((before, request_id.encode(), between, self._date, after))
-
-    def _hold(self, held: HeldRequest) -> bool:
-        """Tell of what a request does, and answer it then.
-
-        Returns:
-            Whether it is answered, or will be; else it is to be run the usual way.
-        """
-        self._held.add(held)
-        telling = self._witness.repeat(held)
-        telling.addCallbacks(self._release, self._give_up, (held,), {}, (held,))
-        if held.has_failed:
-            self.lookups.misses += 1
-            return False
-        self.lookups.hits += 1
-        if not held.is_over:
-            held.waits = True
-            held.connection.hold(held)
-        return True
-
-    def _release(self, _: object, held: HeldRequest) -> None:
-        """Answer a request that was held."""
-        if held.is_over:
-            return
-        client, block = held.connection, held.block
-        answer = self._join(held.pieces, held.id, held.began)
-        if not client.keep_for_next(held):
-            answer = last(answer)
-        client.transport.write(answer)
-        now = self._seconds()
-        client.answered_fast(len(answer), now)
-        if held.has_begun or held.exchange is not block.exchange:
-            self._end(held, now)
-        else:
-            self._end(held)
-            self._note(block, held.activity, held.hit(now))
-        if held.waits:
-            client.go_on(held)
-
-    def _give_up(self, failure: Failure, held: HeldRequest) -> None:
-        """Have a request run that nobody could be told of, for a reason unforeseen."""
-        if not held.is_over:
-            self._end(held)
-            held.has_failed = True
-            if held.waits:
-                held.connection.run_held(held)
-
-    def _leave(self, held: HeldRequest) -> None:
-        """Note that a client did not wait."""
-        self._end(held, self._seconds())
 
     def _end(self, held: HeldRequest, now: float | None = None) -> None:
         """Note that a request waits no more; with a time, tell of it."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from attrs import define, evolve
 from twisted.python.failure import Failure
@@ -15,6 +14,19 @@ from txregistry.web.kept import Block, Pieces
 
 _END: Final = b"\r\n\r\n"
 _LAST: Final = b"\r\nConnection: close\r\n\r\n"
+
+
+class Keeper(Protocol):
+    """Answers requests that were held."""
+
+    def release(self, request: HeldRequest) -> None:
+        """Answer one."""
+
+    def give_up(self, request: HeldRequest) -> None:
+        """Have one run the usual way instead."""
+
+    def leave(self, request: HeldRequest) -> None:
+        """Note that a client does not wait."""
 
 
 class _NoBody:
@@ -45,11 +57,9 @@ class HeldRequest:
         id: What its answer calls it.
         began: When it came, in seconds since the epoch.
         address: The client's IP address.
-        leave: Is told when the client leaves.
-        waits: Whether the connection waits for it.
+        keeper: Answers it.
         has_begun: Whether those who watch were told that it has begun.
-        is_over: Whether it was answered, or cannot be any more.
-        has_failed: Whether it is to be run the usual way instead.
+        is_over: Whether it was answered, or is not to be any more.
     """
 
     connection: Any
@@ -61,11 +71,9 @@ class HeldRequest:
     id: str
     began: float
     address: str
-    leave: Callable[[HeldRequest], None]
-    waits: bool = False
+    keeper: Keeper
     has_begun: bool = False
     is_over: bool = False
-    has_failed: bool = False
 
     body: ClassVar[_NoBody] = _NoBody()
     finished: ClassVar[bool] = False
@@ -94,6 +102,16 @@ class HeldRequest:
         """See RegistryRequest."""
         return self.connection.client_address
 
+    def release(self) -> None:
+        """Have it answered: what it does is kept."""
+        if not self.is_over:
+            self.keeper.release(self)
+
+    def give_up(self) -> None:
+        """Have it run the usual way: nobody knows why what it does was not kept."""
+        if not self.is_over:
+            self.keeper.give_up(self)
+
     def hit(self, now: float) -> Hit:
         """Return what it does not have in common with others, if it ends now."""
         seconds = now - self.began if now > self.began else 0.0
@@ -107,7 +125,7 @@ class HeldRequest:
         """See RegistryRequest."""
         if not self.is_over:
             self.exchange = evolve(self.exchange, status=CLIENT_LEFT, sent=0)
-            self.leave(self)
+            self.keeper.leave(self)
 
 
 def last(answer: bytes) -> bytes:

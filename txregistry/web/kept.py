@@ -83,6 +83,8 @@ class Block:
             got none. Not that answer, which would be kept for as long as this is.
         exchange: A request with it, and what came of it; that of the answer.
         form: What events of these requests have in common; None: there was none yet.
+        form_for: The client's IP address, and whether the connection was encrypted, of
+            the request that the form was last right for.
         activity: What each of these requests has done, as long as there are hits.
         hits: Those that nobody has been told of.
     """
@@ -92,6 +94,7 @@ class Block:
     answered: Exchange | None = None
     exchange: Any = None
     form: EventForm | None = None
+    form_for: tuple[str, bool] = ("", False)
     activity: Activity | None = None
     hits: list[Hit] = field(factory=list)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from txregistry.interfaces import IEventSink, Tell, tell_nobody
 from txregistry.oci.eventforms import EventForm, RepeatedEvent
@@ -28,8 +29,12 @@ class Witness(Protocol):
     def saw(self, activity: Activity, times: int) -> None:
         """Note something that was done so many times, and is not told by ``of``."""
 
-    def repeat(self, request: HeldRequest) -> Deferred[None]:
-        """Tell of what a request does that is answered again; see ``Tell``."""
+    def repeat(self, request: HeldRequest) -> None:
+        """Tell of what a request does, and release it when that cannot be lost.
+
+        Of what was done before and after it those hear who are told by ``of``, too, in
+        this order. If it cannot be told, for a reason unforeseen, it is given up.
+        """
 
 
 class SilentWitness:
@@ -46,9 +51,9 @@ class SilentWitness:
     def saw(self, activity: Activity, times: int) -> None:
         """See Witness."""
 
-    def repeat(self, request: HeldRequest) -> Deferred[None]:
+    def repeat(self, request: HeldRequest) -> None:
         """See Witness."""
-        return succeed(None)
+        request.release()
 
 
 @frozen
@@ -83,12 +88,12 @@ class CountingWitness:
         self.count(activity, times)
         self.witness.saw(activity, times)
 
-    def repeat(self, request: HeldRequest) -> Deferred[None]:
+    def repeat(self, request: HeldRequest) -> None:
         """See Witness."""
-        return self.witness.repeat(request)
+        self.witness.repeat(request)
 
 
-@frozen
+@define(eq=False)
 class EventWitness:
     """Makes events of what requests do, and hands them to a sink.
 
@@ -110,6 +115,7 @@ class EventWitness:
     address: Callable[[Any], str]
     details: bool = False
     new_id: Callable[[], str] = field(factory=RandomUUIDs)
+    _repeated: list[tuple[HeldRequest, RepeatedEvent]] = field(factory=list, init=False)
 
     def of(self, request: Any) -> Tell:
         """See Witness."""
@@ -120,6 +126,7 @@ class EventWitness:
                 return succeed(None)
             identity = request.identity
             actor = None if identity is None else identity.name
+            self._tell_repeated()
             return self.sink.deliver(
                 [self._event(request, each, actor) for each in wanted]
             )
@@ -133,18 +140,36 @@ class EventWitness:
     def saw(self, activity: Activity, times: int) -> None:
         """See Witness. There is nothing to be noted."""
 
-    def repeat(self, request: HeldRequest) -> Deferred[None]:
-        """See Witness."""
-        block, activity = request.block, request.activity
-        url, form = self.url(request, activity), block.form
-        if form is None or form.url != url:
-            event = self._event(request, activity, request.exchange.user)
-            form = block.form = EventForm.of(event)
-        at, address = self.clock.seconds(), self.address(request)
-        event_id = self.new_id()
-        return self.sink.deliver(
-            [RepeatedEvent(form, event_id, at, request.id, address)]
-        )
+    def repeat(self, request: HeldRequest) -> None:
+        """See Witness. What comes in one turn of the reactor is told together."""
+        if not self._repeated:
+            self.clock.callLater(0, self._tell_repeated)
+        self._repeated.append((request, self._again(request)))
+
+    def _tell_repeated(self) -> None:
+        """Tell of what was repeated since the last time."""
+        if not self._repeated:
+            return
+        repeated, self._repeated = self._repeated, []
+        telling = self.sink.deliver([event for _, event in repeated])
+        requests = [request for request, _ in repeated]
+        telling.addCallbacks(_release, _give_up, (requests,), {}, (requests,))
+
+    def _again(self, request: HeldRequest) -> RepeatedEvent:
+        """Return the event of a request that is like others."""
+        form, came = request.block.form, (request.address, request.isSecure())
+        if form is None or request.block.form_for != came:
+            form = self._form(request, form)
+            request.block.form, request.block.form_for = form, came
+        now, address = self.clock.seconds(), self.address(request)
+        return RepeatedEvent(form, self.new_id(), now, request.id, address)
+
+    def _form(self, request: HeldRequest, form: EventForm | None) -> EventForm:
+        """Return what a request's event has in common with others; maybe as before."""
+        activity = request.activity
+        if form is not None and form.url == self.url(request, activity):
+            return form
+        return EventForm.of(self._event(request, activity, request.exchange.user))
 
     def _event(self, request: Any, activity: Activity, actor: str | None) -> Event:
         if not self.details or activity.has_many_details:
@@ -165,3 +190,13 @@ class EventWitness:
             source=self.source,
             trace={} if request.span is None else request.span.headers(),
         )
+
+
+def _release(_: object, requests: Sequence[HeldRequest]) -> None:
+    for request in requests:
+        request.release()
+
+
+def _give_up(_: Failure, requests: Sequence[HeldRequest]) -> None:
+    for request in requests:
+        request.give_up()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -107,8 +106,7 @@ class Notifications:
             StorageError: The ledger cannot be used.
         """
         ledger = await self._in_thread(self._open_ledger)
-        end_of_turn = partial(deferLater, self._clock, 0)
-        self._queue = Queue(ledger, self._in_thread, end_of_turn)
+        self._queue = Queue(ledger, self._in_thread)
         self._is_open = True
         wake = self._leave_to or self.wake
         self._sink = QueueSink(self._endpoints, self._queue, wake)

@@ -18,31 +18,18 @@ _T = TypeVar("_T")
 class Queue:
     """A ledger that is worked on in a thread, by one at a time."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        in_thread: InThread,
-        end_of_turn: Callable[[], Deferred[None]] | None = None,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            ledger: The ledger.
-            in_thread: Runs work in a thread.
-            end_of_turn: Waits until all requests have run that came together; None:
-                that is not waited for.
-        """
+    def __init__(self, ledger: Ledger, in_thread: InThread) -> None:
+        """Take the ledger, and what runs work in a thread."""
         self._ledger = ledger
         self._in_thread = in_thread
-        self._end_of_turn = end_of_turn
         self._lock = DeferredLock()
         self._arrived: list[tuple[Sequence[Entry], Deferred[None]]] = []
 
     def append(self, entries: Sequence[Entry]) -> Deferred[None]:
         """Take events in, behind those of earlier calls.
 
-        Those of requests that came together share a write, and its wait for the disk.
-        While some are being written, others come together for the next one.
+        While some are being written others come together: all of them share the next
+        write, and its wait for the disk.
 
         Returns:
             A Deferred that fires when they are durable, and fails with
@@ -78,8 +65,6 @@ class Queue:
             ledger.append([entry for entries, _ in arrived for entry in entries])
 
         await self._lock.acquire()
-        if self._end_of_turn is not None:
-            await self._end_of_turn()
         # From here on whoever comes begins the next write.
         arrived, self._arrived = self._arrived, []
         result: Failure | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -91,7 +93,7 @@ class Watcher:
         return sorted(repr(asdict(evolve(each, seconds=0.0))) for each in taken)
 
 
-class Counter:
+class Counts:
     """Counts activities by what they are."""
 
     def __init__(self) -> None:
@@ -183,10 +185,9 @@ class Told:
             _client_address(lambda _: True),
         )
 
-    def finish(self) -> None:
-        """Have everything written, also what is to be by what is done then."""
-        while self._thread.finish():
-            pass
+    def finish(self) -> bool:
+        """Have something written; return whether there was anything."""
+        return self._thread.finish()
 
     def take(self) -> list[str]:
         """Return what is told since, in order, and whom, but for identifiers."""
@@ -249,7 +250,7 @@ class Side:
         told: Told | None = None,
     ) -> None:
         """Make it, and connect."""
-        self.watcher, self.counter = Watcher(), Counter()
+        self.watcher, self.counter = Watcher(), Counts()
         self.guarded = Guarded(clock) if guarded else None
         self.told = told
         witness = SilentWitness() if told is None else told.witness
@@ -273,8 +274,8 @@ class Side:
 
         Returns:
             What was written; whether the connection ends, and has ended one way; what
-            watchers were told; what was counted; what is told to others; what the log
-            says of them.
+            watchers were told; what was counted; what is told to others; of how many
+            pulls the log says that they could not be, for each reason.
         """
         with capturedLogs() as logged:
             for piece in pieces:
@@ -283,8 +284,8 @@ class Side:
                 self.registry.clock.advance(0)
             if leaves:
                 self.wire.hang_up()
-            if self.told is not None:
-                self.told.finish()
+            while self.told is not None and self.told.finish():
+                self.registry.clock.advance(0)
         events = [] if self.told is None else self.told.take()
         lines = [str(formatEvent(each)) for each in logged]
         if self.registry.fast is not None:
@@ -297,12 +298,20 @@ class Side:
             if not leaves:
                 self.wire.hang_up()
             self.wire = self.registry.connect()
-        lost = [line for line in lines if line.startswith("notifications:")]
         seen = self.watcher.take(), self.counter.take()
-        return written, ending, *seen, events, lost
+        return written, ending, *seen, events, _lost(lines)
 
     def is_over(self) -> bool:
         """Say whether the connection takes no further request."""
         channel = self.wire.channel
         over = channel._refused or channel._linger is not None
         return bool(over or self.wire.transport.disconnecting or channel.requests)
+
+
+def _lost(lines: Sequence[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for line in lines:
+        lost = re.fullmatch(r"notifications: (\d+) pull events are lost: (.*)", line)
+        if lost is not None:
+            found[lost[2]] += int(lost[1])
+    return found

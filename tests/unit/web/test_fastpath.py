@@ -240,8 +240,11 @@ class WhenNotTests(FastCase):
             ),
         )
         self.connect()
-        for _ in range(3):
-            self.get()
+        self.get()
+        for _ in range(2):
+            self.wire.send(head("GET", MANIFEST, ACCEPT))
+            self.registry.clock.advance(0)
+            self.assertEqual(200, self.wire.answer().status)
         self.assertEqual(3, len(sink.events))
         self.assertEqual(2, self.hits())
         sink.unwanted = {"pull"}

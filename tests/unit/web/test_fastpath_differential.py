@@ -251,7 +251,7 @@ class Pair:
         times, leaves = argument if kind == "again" else 1, kind == "leave"
         ours = [self.fast.send(self.last, leaves) for _ in range(times)]
         self.told += sum(len(each[4]) for each in ours)
-        self.lost += sum(len(each[5]) for each in ours)
+        self.lost += sum(each[5].total() for each in ours)
         return ours, [self.plain.send(self.last, leaves) for _ in range(times)]
 
     def request(self, drawn: tuple[int, bytes, bytes]) -> bytes:

@@ -33,6 +33,7 @@ class Sink:
 
     Attributes:
         events: The events.
+        sizes: How many came at a time.
         unwanted: Actions that it does not want.
         problem: What taking events fails with; None: nothing.
         waits: What it waits for; None: nothing.
@@ -41,6 +42,7 @@ class Sink:
     def __init__(self) -> None:
         """Begin with nothing, and want everything."""
         self.events: list[Any] = []
+        self.sizes: list[int] = []
         self.unwanted: set[str] = set()
         self.problem: Exception | None = None
         self.waits: Deferred[None] | None = None
@@ -54,6 +56,7 @@ class Sink:
         if self.problem is not None:
             return fail(self.problem)
         self.events += events
+        self.sizes.append(len(events))
         return succeed(None) if self.waits is None else self.waits
 
 

@@ -22,7 +22,6 @@ from tests.unit.webhooks.doubles import (
     manifest_pushed,
 )
 from txregistry.interfaces import IEventSink
-from txregistry.oci.events import Event
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.filters import EventFilter
 from txregistry.webhooks.ledger import IN_MEMORY, BrokenLedger, Ledger, Tally
@@ -91,12 +90,6 @@ class NotificationsCase(SynchronousTestCase):
         """Do something that has to wait for nothing."""
         self.successResultOf(Deferred.fromCoroutine(work()))
 
-    def deliver(self, made: Notifications, events: list[Event]) -> Deferred[None]:
-        """Have events delivered that nobody adds to in the same moment."""
-        delivering = made.deliver(events)
-        self.clock.advance(0)
-        return delivering
-
     def lines(self) -> list[str]:
         """Return the lines of the log."""
         return [str(formatEvent(each)) for each in self.logged]
@@ -113,8 +106,8 @@ class NotificationsTests(NotificationsCase):
         """Who wants an event gets it."""
         made = self.start()
         self.assertTrue(made.wants(blob_pulled()))
-        self.successResultOf(self.deliver(made, [event(blob_pulled(), "1")]))
-        self.successResultOf(self.deliver(made, [event(manifest_pushed(), "2")]))
+        self.successResultOf(made.deliver([event(blob_pulled(), "1")]))
+        self.successResultOf(made.deliver([event(manifest_pushed(), "2")]))
         self.assertEqual([["1"], ["2"]], self.receivers["a"].ids)
         self.assertEqual([["2"]], self.receivers["b"].ids)
 
@@ -122,7 +115,7 @@ class NotificationsTests(NotificationsCase):
         """What waited when they stopped is delivered after the next start."""
         self.receivers["a"].answers = [Reply(500)]
         made = self.start(self.path)
-        self.successResultOf(self.deliver(made, [event(event_id="1")]))
+        self.successResultOf(made.deliver([event(event_id="1")]))
         self.do(made.stop)
         again = Receiver()
         self.do(self.start(self.path, a=again).stop)
@@ -134,7 +127,7 @@ class NotificationsTests(NotificationsCase):
         made = self.start(self.path)
         self.do(made.stop)
         self.assertEqual([], self.clock.getDelayedCalls())
-        self.failureResultOf(self.deliver(made, [event()]), BrokenLedger)
+        self.failureResultOf(made.deliver([event()]), BrokenLedger)
 
     def test_unusable(self) -> None:
         """They cannot start without a ledger."""
@@ -178,11 +171,11 @@ class OtherProcessTests(NotificationsCase):
         one = self.start(self.path)
         theirs = Receiver()
         other = self.start(self.path, a=theirs)
-        self.successResultOf(self.deliver(other, [event(blob_pulled(), "1")]))
+        self.successResultOf(other.deliver([event(blob_pulled(), "1")]))
         self.clock.pump([0.5] * 8)
         self.assertEqual([["1"]], self.receivers["a"].ids)
         self.do(one.stop)
-        self.successResultOf(self.deliver(other, [event(blob_pulled(), "2")]))
+        self.successResultOf(other.deliver([event(blob_pulled(), "2")]))
         self.clock.pump([0.5] * 8)
         self.assertEqual([["1"]], self.receivers["a"].ids)
         self.assertEqual([["2"]], theirs.ids)
@@ -199,13 +192,13 @@ class OtherProcessTests(NotificationsCase):
             told.append,
         )
         self.do(made.start)
-        self.successResultOf(self.deliver(made, [event(event_id="1")]))
+        self.successResultOf(made.deliver([event(event_id="1")]))
         self.assertEqual([frozenset({"a"})], told)
         self.assertEqual([], self.receivers["a"].posts)
         self.assertEqual([], self.clock.getDelayedCalls())
         other = self.start(self.path, names="a")
         self.assertEqual([["1"]], self.receivers["a"].ids)
-        self.successResultOf(self.deliver(made, [event(event_id="2")]))
+        self.successResultOf(made.deliver([event(event_id="2")]))
         other.wake(told[-1])
         self.assertEqual([["1"], ["2"]], self.receivers["a"].ids)
         self.do(made.stop)
@@ -235,7 +228,7 @@ class SweepTests(NotificationsCase):
         made = self.start(bounds=Bounds(25.0, DAY, PLENTY))
         for number in range(3):
             pulled = event(blob_pulled(), str(number), at=float(number))
-            self.successResultOf(self.deliver(made, [pulled]))
+            self.successResultOf(made.deliver([pulled]))
         self.clock.pump([10.0] * 2)
         self.assertEqual(3, self.successResultOf(made.states())[0].tally.waiting)
         self.clock.advance(10.0)
@@ -247,7 +240,7 @@ class SweepTests(NotificationsCase):
         """So is what is dropped for want of room."""
         self.receivers["a"].answers = [Reply(500)] * 99
         made = self.start(bounds=Bounds(DAY, DAY, 1000))
-        self.successResultOf(self.deliver(made, [event(blob_pulled())]))
+        self.successResultOf(made.deliver([event(blob_pulled())]))
         self.clock.advance(10.0)
         line = "notifications: 1 events for a dropped: no room in 1000 bytes"
         self.assertIn(line, self.lines())
@@ -255,7 +248,7 @@ class SweepTests(NotificationsCase):
     def test_kept(self) -> None:
         """What all have got is kept for a while, and nothing is logged of it."""
         made = self.start(self.path, bounds=Bounds(DAY, 15.0, PLENTY))
-        self.successResultOf(self.deliver(made, [event(at=0.0)]))
+        self.successResultOf(made.deliver([event(at=0.0)]))
         other = self.open()
         for count in (1, 0):
             self.clock.advance(10.0)
@@ -290,7 +283,7 @@ class StatesTests(NotificationsCase):
         made = self.start(self.path)
         for number in range(3):
             pulled = event(blob_pulled(), str(number), at=float(number))
-            self.successResultOf(self.deliver(made, [pulled]))
+            self.successResultOf(made.deliver([pulled]))
         self.clock.advance(1.0)
         found, _ = self.successResultOf(made.states())
         tally = Tally("a", 2, 1.0, 0, 1, 2, 0)
