@@ -28,7 +28,11 @@ events wait.
 
 _BETWEEN_TRIES_TO_LEAD: Final = 2.0  # seconds
 _AFTER_BROKEN_LEDGER: Final = 5.0  # seconds
-_MOST_BYTES: Final = 1024 * 1024  # of the events in one message, but for the first
+# So many messages are sent before what came of them is noted, in so many seconds. What
+# is not is sent again after a crash.
+_AHEAD: Final = 16
+_NOTE_WITHIN: Final = 0.25
+_MOST_BYTES: Final = 1024 * 1024  # of events that are read, but for the first
 
 
 class Deliverer:
@@ -103,7 +107,7 @@ class Deliverer:
                 delay, self._delay = self._delay, 0.0
                 await deferLater(self._clock, delay)
             elif waiting:
-                tried = await self._send(waiting)
+                tried = await self._send_all(waiting)
             elif not self._has_news:
                 self._news = Deferred()
                 await self._news
@@ -120,9 +124,32 @@ class Deliverer:
         most = 1 if self._single else self._again or self.endpoint.batch
         if self._delay or self._stopping:
             most = 0  # what is sent next is for later to say
+        elif not (self._single or self._again):
+            most *= _AHEAD
         return await self._queue.work(
             lambda ledger: ledger.advance(name, tried, most, _MOST_BYTES, now)
         )
+
+    async def _send_all(self, waiting: list[Waiting]) -> list[Tried]:
+        """Send events, in messages, until one fails or some time is over.
+
+        Returns:
+            What came of those that were sent.
+        """
+        tried: list[Tried] = []
+        size = self._again or self.endpoint.batch
+        until = self._clock.seconds() + _NOTE_WITHIN
+        for begin in range(0, len(waiting), size):
+            try:
+                tried += await self._send(waiting[begin : begin + size])
+            except CancelledError:
+                if not tried:
+                    raise
+                break  # what was taken must not be sent again
+            over = self._stopping or self._clock.seconds() > until
+            if over or self._failures or self._single:
+                break
+        return tried
 
     async def _send(self, waiting: list[Waiting]) -> list[Tried]:
         """Send events; return what came of it."""
