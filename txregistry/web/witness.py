@@ -141,9 +141,14 @@ class EventWitness:
         """See Witness. There is nothing to be noted."""
 
     def repeat(self, request: HeldRequest) -> None:
-        """See Witness. What comes in one turn of the reactor is told together."""
+        """See Witness. What comes in two turns of the reactor is told together.
+
+        Not in one, because clients that were answered together ask again together, and
+        the last ones of them while the first ones are read.
+        """
         if not self._repeated:
-            self.clock.callLater(0, self._tell_repeated)
+            later = self.clock.callLater
+            later(0, later, 0, self._tell_repeated)
         self._repeated.append((request, self._again(request)))
 
     def _tell_repeated(self) -> None:
