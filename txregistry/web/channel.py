@@ -122,7 +122,7 @@ class RegistryChannel(HTTPChannel):
             if self._lingered > LINGER_BYTES:
                 self._end_lingering()
             return
-        fresh = self.line_mode and not self.requests and not self._buffer
+        fresh = bool(self.line_mode) and not self.requests and not self._buffer
         if fresh and data.startswith(TLS_HANDSHAKE):
             # docker, podman and skopeo try TLS first, and wait for the answer
             self._refuse(TLSNotSpoken())
@@ -133,7 +133,7 @@ class RegistryChannel(HTTPChannel):
         self._read(data, at_one_go=is_ready)
 
     def _read(self, data: bytes, at_one_go: bool = False) -> None:
-        """Take bytes the usual way; a header that has come whole at one go, if may be."""
+        """Take bytes the usual way: a plain header at one go, if it may be."""
         head = Head.read(data, self._limits) if at_one_go else None
         if head is not None:
             self._take(head, data)
