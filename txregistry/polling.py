@@ -8,6 +8,7 @@ A leaf: imports Twisted only.
 
 from __future__ import annotations
 
+from itertools import count
 from select import EPOLLIN
 from typing import Any
 
@@ -17,11 +18,29 @@ from twisted.logger import Logger
 _log = Logger()
 
 
-def poll_directly(reactor: Any) -> bool:
+class Round:
+    """What a reactor has found ready at one time.
+
+    Whatever is read of a socket that was, its first byte had come when the round began.
+    So a question that is answered in a round is answered for all who ask it there.
+
+    Attributes:
+        number: That of the round that is being worked on; 0: none is.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.number = 0
+
+
+def poll_directly(reactor: Any, round_: Round | None = None) -> bool:
     """Have a reactor call what waits for its sockets without a context around.
 
     Args:
         reactor: Any; those that are not Twisted's own for epoll stay as they are.
+        round_: Is to say which round it is; None: nobody wants to know.
 
     Returns:
         Whether it does now.
@@ -31,6 +50,7 @@ def poll_directly(reactor: Any) -> bool:
     poll, selectables = reactor._poller.poll, reactor._selectables
     read_or_write: Any = reactor._doReadOrWrite
     disconnect: Any = reactor._disconnectSelectable
+    numbers, current = count(1), round_ or Round()
 
     def read(selectable: Any) -> None:
         try:
@@ -46,6 +66,7 @@ def poll_directly(reactor: Any) -> bool:
             events = poll(-1 if timeout is None else timeout, len(selectables))
         except InterruptedError:
             return
+        current.number = next(numbers)
         for descriptor, event in events:
             selectable = selectables.get(descriptor)
             if selectable is None:
@@ -57,6 +78,7 @@ def poll_directly(reactor: Any) -> bool:
                     read_or_write(selectable, descriptor, event)
             except Exception:
                 _log.failure("{selectable} failed", selectable=selectable)
+        current.number = 0
 
     reactor.doIteration = iterate  # type: ignore[method-assign]  # that is the purpose
     return True

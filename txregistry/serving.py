@@ -134,7 +134,7 @@ class RegistryService(Service):
     def startService(self) -> None:
         """Open the store and serve."""
         super().startService()
-        poll_directly(self._reactor)
+        poll_directly(self._reactor, self._site.round)
         Deferred.fromCoroutine(self._start()).addErrback(
             lambda failure: _log.failure("cannot start", failure)
         )

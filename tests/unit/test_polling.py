@@ -11,7 +11,7 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.polling import poll_directly
+from txregistry.polling import Round, poll_directly
 
 
 class _Pipe:
@@ -134,6 +134,22 @@ class PollDirectlyTests(SynchronousTestCase):
         self.reactor.doIteration(0)
         self.assertEqual([b"hello"], pipe.came)
         self.assertIsInstance(pipe.lost[0], ConnectionDone)
+
+    def test_rounds(self) -> None:
+        """What is found ready at one time is a round, and has its number."""
+        round_ = Round()
+        poll_directly(self.reactor, round_)
+        numbers: list[int] = []
+        pipes = [self.pipe(lambda: numbers.append(round_.number)) for _ in range(2)]
+        for _ in range(2):
+            for pipe in pipes:
+                os.write(pipe.ends[1], b"hello")
+            self.reactor.doIteration(0)
+            self.assertEqual(0, round_.number)
+        first, second, third, fourth = numbers
+        self.assertEqual((first, third), (second, fourth))
+        self.assertLess(0, first)
+        self.assertLess(first, third)
 
     def test_others(self) -> None:
         """Other reactors stay as they are."""

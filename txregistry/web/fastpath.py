@@ -9,7 +9,7 @@ same bytes, straight from the connection's first line of code, as long as
   in it (``headerblock``);
 - the store says, at each request, that it still holds: links and contents are looked
   at, so that a tag that was moved and a manifest that was deleted are noticed, whoever
-  did it;
+  did it; one look is for all who had asked when the reactor began its round;
 - whoever asks may: the gate says so without having to wait, because it remembers the
   login, and asks the rules;
 - who is to be told of it is told, and waited for: then the answer is held, and with it
@@ -32,6 +32,7 @@ from twisted.web.http import datetimeToString
 from txregistry.interfaces import Hit, IRequestWatcher
 from txregistry.lookups import Lookups
 from txregistry.oci.events import Activity
+from txregistry.polling import Round
 from txregistry.web.gate import Admission, OpenGate
 from txregistry.web.headerblock import Asked
 from txregistry.web.held import HeldRequest, last
@@ -87,6 +88,7 @@ class FastPath:
         limits: Limits,
         watchers: Sequence[IRequestWatcher],
         new_id: Callable[[], object],
+        round_: Round | None = None,
     ) -> None:
         """Prepare; nothing is answered before it is opened.
 
@@ -95,7 +97,9 @@ class FastPath:
             limits: Bounds on clients.
             watchers: Are told of requests.
             new_id: Makes the id of a request that comes without one.
+            round_: Says which round it is; None: each look is for one request.
         """
+        self._round = round_ or Round()
         self.lookups = Lookups()
         self.kept = Kept(limits)
         self._clock = clock
@@ -146,7 +150,7 @@ class FastPath:
             return UNREAD
         asked = found.asked
         known = kept.answers.get(asked.key)
-        if known is None or not self._is_good(known, found, block, address):
+        if known is None or not self._is_good(client, known, found, block, address):
             self.lookups.misses += 1
             return asked
         self.lookups.hits += 1
@@ -216,7 +220,9 @@ class FastPath:
         for watcher in self._watchers if untold else ():
             watcher.told()
 
-    def _is_good(self, known: Known, block: Block, came: bytes, address: str) -> bool:
+    def _is_good(
+        self, client: Client, known: Known, block: Block, came: bytes, address: str
+    ) -> bool:
         """Say whether an answer can be given again, and note whom it is for."""
         gate = self._gate
         if gate is None or self._is_failing():
@@ -229,8 +235,11 @@ class FastPath:
             if identity is None:
                 return False
             user = identity.name
-        if not lasting.holds():
-            return False
+        number = self._round.number
+        if number == 0 or known.round != number or not _is_whole(client, came):
+            if not lasting.holds():
+                return False
+            known.round = number
         if block.answered is not known.exchange or block.exchange.user != user:
             if block.hits:
                 self.tell()  # of those before, as they were
@@ -270,3 +279,11 @@ class FastPath:
             self._untold.append(block)
             block.activity = activity
         block.hits.append(_hit(values))
+
+
+def _is_whole(client: Client, block: bytes) -> bool:
+    """Say whether a request is all that was read of the socket at one go.
+
+    If it is not, it may have come after something else, and after the round had begun.
+    """
+    return getattr(client.transport, "came", None) is block

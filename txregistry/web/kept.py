@@ -50,7 +50,7 @@ class Lasting:
     activity: Activity | None = None
 
 
-@frozen
+@define(eq=False)
 class Known:
     """An answer that was given.
 
@@ -60,6 +60,7 @@ class Known:
         exchange: The request and what came of it.
         pieces: Its bytes.
         size: How many bytes it counts among what is kept.
+        round: That in which it was found to hold the last time; see ``Round``.
     """
 
     lasting: Lasting
@@ -67,6 +68,7 @@ class Known:
     exchange: Exchange
     pieces: Pieces
     size: int
+    round: int = 0
 
 
 @define(eq=False)

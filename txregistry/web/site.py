@@ -13,6 +13,7 @@ from twisted.web.server import Site
 
 from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
 from txregistry.oci.uuids import RandomUUIDs
+from txregistry.polling import Round
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
@@ -70,9 +71,10 @@ class RegistrySite(Site):
         self.new_id = new_id or RandomUUIDs()
         self._tracer = tracer
         self.intake = intake
+        self.round = Round()
         self.fast: FastPath | None = None
         if is_fast and tracer is None:
-            self.fast = FastPath(reactor, limits, watchers, self.new_id)
+            self.fast = FastPath(reactor, limits, watchers, self.new_id, self.round)
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
         self._second, self._date = -1, b""

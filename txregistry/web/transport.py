@@ -92,9 +92,11 @@ class DirectMixin:
 
     Attributes:
         file_bytes: How many bytes of files it has sent.
+        came: While what came is dealt with, all of it that was read at one go.
     """
 
     file_bytes = 0
+    came = b""
 
     # Twisted's, which the classes below inherit.
     reactor: Any
@@ -157,7 +159,9 @@ class DirectMixin:
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE
+        self.came = data
         self.protocol.dataReceived(data)
+        self.came = b""
         return None
 
     def write(self, data: bytes) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import Any
 from unittest.mock import patch
 from weakref import ref
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.web.case import head
@@ -166,6 +168,68 @@ class AnswerTests(FastCase):
         first = self.wire.answer()
         self.wire.send(block * 3)
         self.assertEqual([first] * 3, [self.wire.answer() for _ in range(3)])
+
+
+class RoundTests(FastCase):
+    """Looks at the store that are for all who had asked when a round began."""
+
+    def setUp(self) -> None:
+        """Ask once, so that an answer is kept; count the looks from then on."""
+        super().setUp()
+        self.block = head("GET", MANIFEST, ACCEPT)
+        self.wire.send(self.block)
+        self.first = self.wire.answer()
+        (known,) = self.fast.kept.answers.values()
+        self.looks = 0
+        holds = known.lasting.holds
+
+        def look() -> bool:
+            self.looks += 1
+            return holds()
+
+        known.lasting = evolve(known.lasting, holds=look)
+
+    def ask(self, came: bytes | None = None) -> None:
+        """Ask, in what was read at one go; None: in all of it."""
+        transport: Any = self.wire.transport
+        transport.came = self.block if came is None else came
+        self.wire.send(self.block)
+
+    def test_one_round(self) -> None:
+        """In one round there is one look, and in the next one another."""
+        for number in (1, 2):
+            self.fast._round.number = number
+            for _ in range(3):
+                self.ask()
+                self.assertEqual(self.first, self.wire.answer())
+            self.assertEqual(number, self.looks)
+
+    def test_no_round(self) -> None:
+        """Out of a round, there is one for each request."""
+        for number in (0, 1, 0, 0):
+            self.fast._round.number = number
+            self.ask()
+        self.assertEqual(4, self.looks)
+
+    def test_not_whole(self) -> None:
+        """So there is for what came behind something else, or over TLS."""
+        self.fast._round.number = 1
+        self.ask()
+        self.ask(b"something else")
+        del self.wire.transport.came  # type: ignore[attr-defined]
+        self.wire.send(self.block)
+        self.assertEqual(3, self.looks)
+
+    def test_moved(self) -> None:
+        """What does not hold any more is looked at by each, and answered anew."""
+        self.fast._round.number = 1
+        digest = self.registry.push_image(NAME, "latest", b"another")
+        self.ask()
+        answer = self.wire.answer()
+        self.assertEqual(str(digest), answer.header("docker-content-digest"))
+        self.ask()
+        self.assertEqual(answer, self.wire.answer())
+        self.assertEqual(1, self.looks)
 
 
 class WhenNotTests(FastCase):
