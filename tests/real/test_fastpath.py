@@ -10,6 +10,7 @@ import json
 import random
 import re
 import socket
+import threading
 import time
 from base64 import b64encode
 from collections import Counter
@@ -32,6 +33,7 @@ _SHOWN: Final = {
 }
 _VARIABLE: Final = re.compile(rb"^(Date|X-Request-Id): [^\r]*\r\n", re.M)
 _ROUNDS: Final = 150
+_MOVES: Final = 60
 
 
 class Client:
@@ -179,6 +181,73 @@ class FastPathTests(RealTestCase):
             client.close()
             told.append((_metrics(debug), _lines(log, 120)))
         self.assertEqual(told[1], told[0])
+
+    def test_never_older(self) -> None:
+        """However many ask at a time, nobody gets less than what was there before.
+
+        Another process moves a tag to and fro. Who asks has not got an image that was
+        not the tag's any more when the request was sent.
+        """
+        registry, debug, _ = self.serve(guarded=False)
+        other = self.registry(registry.tree)
+        images = [make_image(random_layers()) for _ in range(_MOVES)]
+        with connected(other.port) as wire:
+            push_image(wire, NAME, "latest", images[0])
+            for image in images:
+                push_image(wire, NAME, image.digest, image)
+        before = _hits(debug)
+        numbers = {image.digest.encode(): n for n, image in enumerate(images)}
+        readers = [_Reader(registry.port, numbers) for _ in range(8)]
+        for reader in readers:
+            reader.start()
+        with connected(other.port) as wire:
+            for number, image in enumerate(images):
+                wire.push_manifest(NAME, "latest", image.manifest)
+                _Reader.least = number
+        for reader in readers:
+            reader.stop = True
+            reader.join(30)
+        self.assertEqual([None] * 8, [reader.error for reader in readers])
+        self.assertEqual([], [older for reader in readers for older in reader.older])
+        self.assertGreater(_hits(debug), before)
+
+
+class _Reader(threading.Thread):
+    """Asks for a tag again and again.
+
+    Attributes:
+        least: The number of the image that is the tag's, or has been.
+        older: What came that was older, with what there was when it was asked for.
+        stop: Whether to end.
+        error: What ended it.
+    """
+
+    least = 0
+
+    def __init__(self, port: int, numbers: dict[bytes, int]) -> None:
+        """Connect; take what number each digest has."""
+        super().__init__(daemon=True)
+        self.older: list[tuple[int, int]] = []
+        self.stop = False
+        self.error: Exception | None = None
+        self._client = Client(port)
+        self._numbers = numbers
+
+    def run(self) -> None:
+        """Ask."""
+        asked = block("HEAD", f"/v2/{NAME}/manifests/latest") + b"\r\n"
+        digest = re.compile(rb"docker-content-digest: (\S+)", re.I)
+        try:
+            while not self.stop:
+                least = _Reader.least
+                found = digest.search(self._client.ask(asked))
+                number = -1 if found is None else self._numbers[found[1]]
+                if number < least:
+                    self.older.append((number, least))
+        except Exception as error:
+            self.error = error
+        finally:
+            self._client.close()
 
 
 def _hits(port: int) -> int:
