@@ -33,7 +33,7 @@ _SHOWN: Final = {
 }
 _VARIABLE: Final = re.compile(rb"^(Date|X-Request-Id): [^\r]*\r\n", re.M)
 _ROUNDS: Final = 150
-_MOVES: Final = 60
+_MOVES: Final = 25
 
 
 class Client:
