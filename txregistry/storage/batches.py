@@ -301,10 +301,13 @@ class PutStep:
                 os.unlink(self._temporary)
 
     def _create(self) -> int:
-        self._disk.make_directory(self.folder)
         temporary = self._disk.temporary(self._place)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            descriptor = os.open(temporary, flags, 0o666)
+        except FileNotFoundError:
+            self._disk.make_directory(self.folder)
+            descriptor = os.open(temporary, flags, 0o666)
         self._temporary = temporary
         return descriptor
 
