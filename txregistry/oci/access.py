@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 from txregistry.oci.names import Name
 
@@ -21,8 +19,7 @@ _SCOPE: Final = re.compile(
 _MOST_SCOPES: Final = 100
 
 
-@frozen(order=True)
-class Access:
+class Access(NamedTuple):
     """One thing that a request wants to do.
 
     Attributes:

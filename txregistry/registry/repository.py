@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 from attrs import evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -28,7 +27,8 @@ from txregistry.turns import Turns
 class Repository:
     """One named scope of the registry.
 
-    A request needs one or two of its nouns, so each is made when it is asked for.
+    A request needs one or two of its nouns, so each is made when it is asked for. They
+    keep nothing: it does not matter that it is another one each time.
 
     Attributes:
         name: Its name.
@@ -41,12 +41,12 @@ class Repository:
         self._tools = tools
         self._tell = tell
 
-    @cached_property
+    @property
     def blobs(self) -> Blobs:
         """Its blobs."""
         return Blobs(self._tools.driver, self._layout, self._tell)
 
-    @cached_property
+    @property
     def manifests(self) -> Manifests:
         """Its manifests."""
         tools = self._tools
@@ -62,13 +62,13 @@ class Repository:
             self._tell,
         )
 
-    @cached_property
+    @property
     def tags(self) -> Tags:
         """Its tags."""
         tools = self._tools
         return Tags(tools.driver, self._layout, tools.locks, tools.clock, self._tell)
 
-    @cached_property
+    @property
     def uploads(self) -> Uploads:
         """Its upload sessions."""
         tools = self._tools
@@ -82,7 +82,7 @@ class Repository:
             tools.new_id,
         )
 
-    @cached_property
+    @property
     def referrers(self) -> Referrers:
         """What points at its manifests."""
         tools = self._tools

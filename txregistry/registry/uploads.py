@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -375,7 +375,7 @@ class Uploads:
             if began_at is not None:
                 return Upload(session_id, 0, _moment(began_at), is_new=True)
         elif given.offset == 0 and not self._has_ended(session_id):
-            return evolve(given, is_new=True)
+            return Upload(session_id, 0, given.started_at, is_new=True)
         raise BlobUploadUnknown({"uuid": session_id})
 
 

@@ -108,8 +108,7 @@ class FramedResource(KleinResource):
         # Klein makes a Deferred of each coroutine.
         running: Any = self._app.execute_endpoint(endpoint, request, **parts)
         if not running.called:
-            # When the client leaves, what it wanted ends.
-            request.notifyFinish().addErrback(lambda _: running.cancel())
+            request.running = running
         running.addErrback(self._answer_failure, request)
         running.addCallback(lambda _: request.finish())
         running.addErrback(request.processingFailed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
@@ -109,12 +109,12 @@ class RequestBody:
         if self._write is not None:
             return fail(NoBody())
         self._write = consumer.write
+        if self.complete:
+            return self._produce_early()
         self._sink = IThreadSink(consumer, None)
         finished = self._finished = Deferred(lambda _: self._drop())
         self._deliver_early()
-        if self.complete:
-            self._finish(None)
-        elif self._finished is not None:
+        if self._finished is not None:
             self._wanted()
             if not self._paused and not self._hand_over():
                 self._flow.resume_body()
@@ -171,6 +171,18 @@ class RequestBody:
             if self._transfer is not None:
                 self._transfer.stop()
             self._finish(self._lost)
+
+    def _produce_early(self) -> Deferred[None]:
+        """Deliver all of it, which is there already."""
+        early, self._early = self._early, []
+        assert self._write is not None
+        try:
+            for data in early:
+                self._write(data)
+        except Exception:
+            self._drop()
+            return fail(Failure())
+        return succeed(None)
 
     def _deliver_early(self) -> None:
         early, self._early = self._early, []

@@ -54,7 +54,7 @@ class PushLocations:
         mac, message = signed[:_MAC_SIZE], signed[_MAC_SIZE:]
         if not hmac.compare_digest(mac, self._mac(message)):
             raise BlobUploadInvalid("_state is missing or not signed by this registry")
-        content = json.loads(message)
+        content = json.loads(message.decode())
         if (content["Name"], content["UUID"]) != (str(name), session_id):
             raise BlobUploadInvalid("_state belongs to another upload")
         return Upload(session_id, int(content["Offset"]), _time(content["StartedAt"]))

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 from cryptography import x509
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -75,6 +76,8 @@ class RegistryRequest(Request):
             None: it is not.
         lasting: What there is to its answer, if that can be given again.
         head: The answer's headers, when they have been sent.
+        running: What answers it, which ends when the client leaves; None: nothing does
+            that takes time.
     """
 
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
@@ -94,6 +97,7 @@ class RegistryRequest(Request):
     asked: Asked | None = None
     lasting: Lasting | None = None
     head: Sequence[tuple[bytes, bytes]] = ()
+    running: Deferred[Any] | None = None
 
     _dispatched = False
     _silenced = False
@@ -221,10 +225,8 @@ class RegistryRequest(Request):
 
     def headers(self, name: str) -> list[str]:
         """Return all values of a header, one a line."""
-        return [
-            value.decode("latin-1")
-            for value in self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
-        ]
+        values = self.requestHeaders.getRawHeaders(name.encode("ascii"))
+        return [value.decode("latin-1") for value in values] if values else []
 
     def may_last(
         self,
@@ -319,6 +321,8 @@ class RegistryRequest(Request):
                 self.code = CLIENT_LEFT
             self.channel.site.log(self)
         super().connectionLost(reason)
+        if self.running is not None:
+            self.running.cancel()
 
     def silence(self) -> None:
         """Write nothing more: the connection has answered for the request."""
