@@ -115,8 +115,9 @@ async def send_body(
 def begin(request: Any, status: int, headers: Mapping[str, str]) -> None:
     """Set an answer's status and headers."""
     request.setResponseCode(status, _phrase(status))
+    set_header = request.responseHeaders.setRawHeaders
     for name, value in headers.items():
-        request.setHeader(name.encode("ascii"), value.encode("ascii"))
+        set_header(name.encode("ascii"), (value.encode("ascii"),))
 
 
 def send_failure(request: Any, failure: Failure) -> None:

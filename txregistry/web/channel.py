@@ -182,7 +182,8 @@ class RegistryChannel(HTTPChannel):
         self._buffer = data[end if whole else head.size :]
         self._busyReceiving = True
         try:
-            self.allHeadersReceived()
+            self.persistent = not self.site.draining
+            self._prepare(request)
             if whole:
                 if self._due:
                     self._due = False
@@ -305,13 +306,16 @@ class RegistryChannel(HTTPChannel):
             self._refuse(error)
             return
         self.persistent = self.checkPersistence(request, self._version)
-        request.asked, self._asked = self._asked, None
-        request.gotLength(self.length)
         request.expects_continue = (
             self._version == b"HTTP/1.1"  # RFC 9110, 10.1.1: older ones know no 100
             and self.length != 0
             and request.requestHeaders.hasHeader(b"expect")
         )
+        self._prepare(request)
+
+    def _prepare(self, request: Any) -> None:
+        """Prepare for a request whose header is good, and for its body."""
+        request.asked, self._asked = self._asked, None
         request.body = RequestBody(self.length, self, self._body_wanted)
         self._due = self.length != 0
         if self._due:

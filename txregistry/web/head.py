@@ -13,20 +13,23 @@ from typing import Final
 
 from attrs import define
 
+from txregistry.web.framing import HOST
 from txregistry.web.limits import Limits
 
 _END: Final = b"\r\n\r\n"
 _FIRST: Final = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1")
 _LINE: Final = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)?[ \t]*")
+_NONE: Final = (b"", b"")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
-# What says how long the body is, and when it comes, in other ways than by a length.
-_OTHERWISE: Final = frozenset({b"transfer-encoding", b"expect"})
+# What says how long the body is, and when it comes, in other ways than by a length; and
+# whether the connection stays.
+_OTHERWISE: Final = frozenset({b"transfer-encoding", b"expect", b"connection"})
 
 
 @define
 class Head:
-    """A request's header, of HTTP/1.1.
+    """A request's header, of HTTP/1.1; one that ``check_header`` would let pass.
 
     Attributes:
         method: The method.
@@ -71,6 +74,7 @@ class Head:
         if (
             len(headers) < len(lines)  # some came twice
             or not _OTHERWISE.isdisjoint(headers)
+            or HOST.fullmatch(headers.get(b"host", _NONE)[1]) is None
             or _LENGTH.fullmatch(length) is None
         ):
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -36,7 +35,7 @@ from txregistry.web.kept import Lasting
 _log = Logger()
 
 
-_API_VERSION: Final = tuple(text.encode("ascii") for text in API_VERSION)
+_API_VERSION: Final = (API_VERSION[0], API_VERSION[1:])
 
 # One that is decoded as it stands.
 _PLAIN_PATH: Final = re.compile(rb"/(?!/)[!-$&-~]*")
@@ -99,6 +98,7 @@ class RegistryRequest(Request):
     head: Sequence[tuple[bytes, bytes]] = ()
     running: Deferred[Any] | None = None
 
+    _id: str | None = None
     _dispatched = False
     _silenced = False
     _file_bytes_before: int | None = None
@@ -108,16 +108,15 @@ class RegistryRequest(Request):
         super().__init__(channel, queued)
         self._pieces: list[bytes] = []
 
-    @cached_property
+    @property
     def id(self) -> str:
         """What the client or a proxy calls it (``X-Request-Id``), or a UUID."""
-        given = self.header("x-request-id")
-        if given is not None and REQUEST_ID.fullmatch(given):
-            return given
-        return str(self.channel.site.new_id())
-
-    def gotLength(self, length: int | None) -> None:
-        """Note that the headers are complete; no file is made for the body."""
+        if self._id is None:
+            given = self.header("x-request-id")
+            if given is None or REQUEST_ID.fullmatch(given) is None:
+                given = str(self.channel.site.new_id())
+            self._id = given
+        return self._id
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body; ``deliver_body`` hands on what came together."""
@@ -144,10 +143,11 @@ class RegistryRequest(Request):
         """Hand the request to the routes."""
         self.site = self.channel.site
         self.began = self.site.seconds()
-        self.setHeader(b"x-request-id", self.id.encode("ascii"))
-        self.setHeader(b"date", self.site.date())
-        self.setHeader(b"server", self.site.server_name)
-        self.setHeader(*_API_VERSION)
+        set_header = self.responseHeaders.setRawHeaders
+        set_header(b"x-request-id", (self.id.encode("ascii"),))
+        set_header(b"date", (self.site.date(),))
+        set_header(b"server", (self.site.server_name,))
+        set_header(*_API_VERSION)
         # Routes are coroutines, which keep it; what else the reactor does must not.
         token = request_id.set(self.id)
         try:

@@ -94,5 +94,9 @@ class Urls:
 
 
 def _forwarding(request: Any) -> dict[str, str]:
-    found = ((name, request.headers(name)) for name in _FORWARDING)
-    return {name: ",".join(values) for name, values in found if values}
+    forwarding = {}
+    for name in _FORWARDING:
+        values = request.headers(name)
+        if values:
+            forwarding[name] = ",".join(values)
+    return forwarding

@@ -46,7 +46,8 @@ class ReadTests(SynchronousTestCase):
 
     def test_length(self) -> None:
         """The body's length is that of its header."""
-        head = Head.read(b"PUT / HTTP/1.1\r\nCONTENT-length: 012\r\n\r\n", LIMITS)
+        block = b"PUT / HTTP/1.1\r\nHost: a\r\nCONTENT-length: 012\r\n\r\n"
+        head = Head.read(block, LIMITS)
         assert head is not None
         self.assertEqual(12, head.length)
 
@@ -80,12 +81,16 @@ class ReadTests(SynchronousTestCase):
             b"Content-Length: 1234567890123456789",
             b"Transfer-Encoding: chunked",
             b"Expect: 100-continue",
+            b"Connection: close",
             b"a: 1\r\nb: 2\r\nc: 3\r\nd: 4",
             b"a: " + b"b" * 200,
         ):
-            block = b"PUT / HTTP/1.1\r\n" + lines + b"\r\n\r\n"
+            block = b"PUT / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n\r\n"
             self.assertIsNone(Head.read(block, LIMITS), lines)
-            self.assertIsNone(Head.read(block[:-1], LIMITS), lines)
+        for host in (b"Host: a b", b"Host:", b"X-Host: a"):
+            block = b"PUT / HTTP/1.1\r\n" + host + b"\r\n\r\n"
+            self.assertIsNone(Head.read(block, LIMITS), host)
+        self.assertIsNone(Head.read(b"PUT / HTTP/1.1\r\nHost: a\r\n\r", LIMITS))
 
 
 class DifferentialTests(SynchronousTestCase):
