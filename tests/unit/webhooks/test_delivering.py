@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
@@ -16,6 +17,7 @@ from tests.unit.webhooks.doubles import Receiver, Reply, Response, entry
 from tests.unit.webhooks.test_queue import SlowThread
 from txregistry.webhooks.delivering import PERMANENT, Deliverer
 from txregistry.webhooks.leases import OwnLease
+from txregistry.webhooks.ledger import IN_MEMORY, Ledger
 from txregistry.webhooks.signing import Signer
 
 
@@ -130,6 +132,94 @@ class OrderTests(DeliveryCase):
         (post,) = self.receiver.posts
         expected = "application/vnd.docker.distribution.events.v1+json"
         self.assertEqual(expected, post.header("content-type"))
+
+
+class NotingLedger(Ledger):
+    """A ledger that counts how often something is noted.
+
+    Attributes:
+        notes: Of how many events together, each time.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty, in memory."""
+        super().__init__(IN_MEMORY)
+        self.notes: list[int] = []
+
+    def advance(self, endpoint: str, tried: Any, *args: Any) -> Any:
+        """See Ledger."""
+        if tried:
+            self.notes.append(len(tried))
+        return super().advance(endpoint, tried, *args)
+
+
+class NotesTests(DeliveryCase):
+    """When what came of messages is noted."""
+
+    def setUp(self) -> None:
+        """Count how often it is."""
+        super().setUp()
+        self.ledger = self.noting = NotingLedger()
+        self.addCleanup(self.ledger.close)
+        self.use()
+
+    def test_together(self) -> None:
+        """What came of some messages that went one after another is noted together."""
+        names = [str(number) for number in range(20)]
+        self.append(*names)
+        self.deliverer.start()
+        self.assertEqual([[name] for name in names], self.receiver.ids)
+        self.assertEqual([16, 4], self.noting.notes)
+        self.assertEqual(20, self.tally().delivered)
+
+    def test_batches(self) -> None:
+        """So it is where several events go in each."""
+        self.use(batch=3)
+        self.append(*"abcdefgh")
+        self.deliverer.start()
+        self.assertEqual([list("abc"), list("def"), list("gh")], self.receiver.ids)
+        self.assertEqual([8], self.noting.notes)
+
+    def test_slow(self) -> None:
+        """A receiver that takes its time does not keep it from being noted."""
+        answers: list[Deferred[Response]] = [Deferred() for _ in range(3)]
+        self.answer(*answers)
+        self.append(*"abc")
+        self.deliverer.start()
+        for answer, waiting in zip(answers, ("bc", "c", ""), strict=True):
+            self.clock.advance(0.3)
+            answer.callback(Response(Reply()))
+            self.assertEqual(list(waiting), self.waiting_ids())
+        self.assertEqual([1, 1, 1], self.noting.notes)
+
+    def test_failure(self) -> None:
+        """When one fails, what came of those before it is noted with it."""
+        self.answer(Reply(), Reply(500), Reply())
+        self.append(*"abc")
+        self.deliverer.start()
+        self.assertEqual([2], self.noting.notes)
+        self.assertEqual(["b", "c"], self.waiting_ids())
+        self.assertEqual([("b", "answered 500")], self.problems())
+        self.clock.advance(self.longest)
+        self.assertEqual([["a"], ["b"], ["b"], ["c"]], self.receiver.ids)
+
+    def test_refused(self) -> None:
+        """One that the receiver will never take is noted with the others."""
+        self.answer(Reply(), Reply(400), Reply())
+        self.append(*"abc")
+        self.deliverer.start()
+        self.assertEqual([["a"], ["b"], ["c"]], self.receiver.ids)
+        self.assertEqual([3], self.noting.notes)
+        self.assertEqual((2, 1), (self.tally().delivered, self.tally().dead))
+
+    def test_stopped(self) -> None:
+        """What was taken before it stops is noted: it is not sent again."""
+        self.answer(Reply(), Reply(), Deferred())
+        self.append(*"abcd")
+        self.deliverer.start()
+        self.successResultOf(self.stop())
+        self.assertEqual(["c", "d"], self.waiting_ids())
+        self.assertEqual([["a"], ["b"], ["c"]], self.receiver.ids)
 
 
 class RetryTests(DeliveryCase):
