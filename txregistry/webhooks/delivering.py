@@ -141,6 +141,7 @@ class Deliverer:
         until = self._clock.seconds() + _NOTE_WITHIN
         for begin in range(0, len(waiting), size):
             try:
+                await self._queue.may_send()
                 tried += await self._send(waiting[begin : begin + size])
             except CancelledError:
                 if not tried:

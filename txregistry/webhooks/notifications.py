@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -21,6 +22,7 @@ from txregistry.webhooks.delivering import Deliverer
 from txregistry.webhooks.endpoint import Endpoint
 from txregistry.webhooks.leases import FileLease, Lease, OwnLease
 from txregistry.webhooks.ledger import IN_MEMORY, Dropped, Ledger, Tally
+from txregistry.webhooks.pace import Pace
 from txregistry.webhooks.queue import Queue
 from txregistry.webhooks.sink import QueueSink
 
@@ -106,7 +108,8 @@ class Notifications:
             StorageError: The ledger cannot be used.
         """
         ledger = await self._in_thread(self._open_ledger)
-        self._queue = Queue(ledger, self._in_thread)
+        pace = Pace(partial(self._clock.callLater, 0))
+        self._queue = Queue(ledger, self._in_thread, pace)
         self._is_open = True
         wake = self._leave_to or self.wake
         self._sink = QueueSink(self._endpoints, self._queue, wake)

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from txregistry.threads import InThread, to_the_end
 from txregistry.webhooks.ledger import Entry, Ledger
+from txregistry.webhooks.pace import Pace
 
 _T = TypeVar("_T")
 
@@ -18,9 +19,18 @@ _T = TypeVar("_T")
 class Queue:
     """A ledger that is worked on in a thread, by one at a time."""
 
-    def __init__(self, ledger: Ledger, in_thread: InThread) -> None:
-        """Take the ledger, and what runs work in a thread."""
+    def __init__(
+        self, ledger: Ledger, in_thread: InThread, pace: Pace | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            ledger: The ledger.
+            in_thread: Runs work in a thread.
+            pace: Says when messages may begin; None: they always may.
+        """
         self._ledger = ledger
+        self._pace = pace
         self._in_thread = in_thread
         self._lock = DeferredLock()
         self._arrived: list[tuple[Sequence[Entry], Deferred[None]]] = []
@@ -38,9 +48,16 @@ class Queue:
         taken: Deferred[None] = Deferred()
         self._arrived.append((entries, taken))
         if len(self._arrived) == 1:
+            if self._pace is not None:
+                self._pace.begin_write()
             # For all of them, so what one request's lines say must not be on its own.
             Context().run(Deferred.fromCoroutine, self._write())
         return taken
+
+    async def may_send(self) -> None:
+        """Wait until a message about events may begin."""
+        if self._pace is not None:
+            await self._pace.turn()
 
     async def work(self, work: Callable[[Ledger], _T]) -> _T:
         """Do something with the ledger; to its end, also if the caller is cancelled.
@@ -76,3 +93,5 @@ class Queue:
             self._lock.release()
         for _, taken in arrived:
             taken.callback(result)
+        if self._pace is not None:
+            self._pace.end_write()

@@ -90,6 +90,10 @@ class NotificationsCase(SynchronousTestCase):
         """Do something that has to wait for nothing."""
         self.successResultOf(Deferred.fromCoroutine(work()))
 
+    def settle(self) -> None:
+        """Let some turns of the reactor go by, as a message begins in each."""
+        self.clock.advance(0)
+
     def lines(self) -> list[str]:
         """Return the lines of the log."""
         return [str(formatEvent(each)) for each in self.logged]
@@ -108,6 +112,7 @@ class NotificationsTests(NotificationsCase):
         self.assertTrue(made.wants(blob_pulled()))
         self.successResultOf(made.deliver([event(blob_pulled(), "1")]))
         self.successResultOf(made.deliver([event(manifest_pushed(), "2")]))
+        self.settle()
         self.assertEqual([["1"], ["2"]], self.receivers["a"].ids)
         self.assertEqual([["2"]], self.receivers["b"].ids)
 
@@ -116,6 +121,7 @@ class NotificationsTests(NotificationsCase):
         self.receivers["a"].answers = [Reply(500)]
         made = self.start(self.path)
         self.successResultOf(made.deliver([event(event_id="1")]))
+        self.settle()
         self.do(made.stop)
         again = Receiver()
         self.do(self.start(self.path, a=again).stop)
@@ -200,6 +206,7 @@ class OtherProcessTests(NotificationsCase):
         self.assertEqual([["1"]], self.receivers["a"].ids)
         self.successResultOf(made.deliver([event(event_id="2")]))
         other.wake(told[-1])
+        self.settle()
         self.assertEqual([["1"], ["2"]], self.receivers["a"].ids)
         self.do(made.stop)
         self.do(other.stop)
@@ -249,6 +256,7 @@ class SweepTests(NotificationsCase):
         """What all have got is kept for a while, and nothing is logged of it."""
         made = self.start(self.path, bounds=Bounds(DAY, 15.0, PLENTY))
         self.successResultOf(made.deliver([event(at=0.0)]))
+        self.settle()
         other = self.open()
         for count in (1, 0):
             self.clock.advance(10.0)

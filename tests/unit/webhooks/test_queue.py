@@ -23,24 +23,25 @@ class SlowThread:
 
     Attributes:
         begun: How much work was begun.
+        works: The work that was, and is not done yet.
     """
 
     def __init__(self) -> None:
         """Have no work."""
         self.begun = 0
-        self._works: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+        self.works: list[tuple[Callable[[], Any], Deferred[Any]]] = []
 
     def __call__(self, work: Callable[[], _T], /) -> Deferred[_T]:
         """See InThread."""
         done: Deferred[_T] = Deferred()
         self.begun += 1
-        self._works.append((work, done))
+        self.works.append((work, done))
         return done
 
     def finish(self) -> None:
         """Do the one piece of work that was begun."""
-        ((work, done),) = self._works
-        self._works.clear()
+        ((work, done),) = self.works
+        self.works.clear()
         try:
             result = work()
         except Exception:
