@@ -13,13 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.unit.web.case import head
 from tests.unit.web.fast_case import NAME, Counts, Watcher
 from tests.unit.web.witness_case import NOW, SOURCE, Sink
+from txregistry.oci.events import Activity
 from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Wire
 from txregistry.web.fastpath import FastPath
 from txregistry.web.limits import Limits
 from txregistry.web.urls import Urls
-from txregistry.web.witness import CountingWitness, EventWitness
+from txregistry.web.witness import CountingWitness, EventWitness, SilentWitness
 
 MANIFEST = f"/v2/{NAME}/manifests/latest"
 BLOCK = head("GET", MANIFEST, {"Accept": OCI_MANIFEST})
@@ -91,6 +92,14 @@ class HeldCase(SynchronousTestCase):
     def hits(self) -> int:
         """Return how many answers were given again since the last time."""
         return self.fast.lookups.take()[0]
+
+
+class Forgetful(SilentWitness):
+    """Has forgotten that it tells nobody."""
+
+    def ignores(self, activity: Activity) -> bool:
+        """See Witness."""
+        return False
 
 
 class WaitTests(HeldCase):
@@ -354,6 +363,13 @@ class SeenTests(HeldCase):
         self.assertEqual((200, 2.0), (ended.status, ended.seconds))
         self.assertEqual(1, len(begun))
         self.assertEqual([200], self.statuses())
+
+    def test_nobody_is_told(self) -> None:
+        """Where nobody is told, whoever asks all the same does not wait."""
+        self.fast._witness = Forgetful()
+        self.send(BLOCK)
+        self.assertIn(b" 200 OK", self.written())
+        self.assertEqual([], self.sink.events)
 
     def test_nobody_watches(self) -> None:
         """Where nobody watches, it is counted all the same."""
