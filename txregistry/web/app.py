@@ -109,9 +109,15 @@ class FramedResource(KleinResource):
         running: Any = self._app.execute_endpoint(endpoint, request, **parts)
         if not running.called:
             request.running = running
-        running.addErrback(self._answer_failure, request)
-        running.addCallback(lambda _: request.finish())
-        running.addErrback(request.processingFailed)
+        running.addBoth(self._end, request)
+
+    def _end(self, result: object, request: Any) -> None:
+        try:
+            if isinstance(result, Failure):
+                self._answer_failure(result, request)
+            request.finish()
+        except Exception:
+            request.processingFailed(Failure())
 
     def _find(self, path: str, method: str) -> Found:
         """Return what a request is for.
