@@ -20,6 +20,7 @@ from txregistry.web.listeners import (
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_context import REQUIRE_AND_VERIFY, TLSOptions
 from txregistry.web.tls_endpoint import TLSEndpoint
+from txregistry.web.tls_sending import Senders, make_senders
 from txregistry.web.transport import DirectEndpoint
 
 
@@ -64,11 +65,13 @@ def make_listeners(
     Raises:
         ConfigError: One cannot be used.
     """
+    sharing = 1 if handed is None else settings.http.workers.number
+    senders = make_senders(reactor, sharing)
     listeners = []
     for key, place in settings.http.places.items():
         descriptor = None if handed is None else handed[key]
         try:
-            listeners.append(_listener(place, reactor, contexts, descriptor))
+            listeners.append(_listener(place, reactor, contexts, senders, descriptor))
         except InvalidOption as error:
             raise settings.error(f"{key}.{error.key}", error.problem) from None
     return listeners
@@ -78,6 +81,7 @@ def _listener(
     place: Place,
     reactor: Any,
     contexts: ReloadingContextFactory | None,
+    senders: Senders,
     descriptor: int | None,
 ) -> Listener:
     kind = kind_of(place.endpoint)
@@ -95,7 +99,8 @@ def _listener(
         raise InvalidOption("tls", "needs http.tls.certificate")
     if contexts is None or place.tls is False:
         return Listener(endpoint, False, was_opened)
-    return Listener(TLSEndpoint(endpoint, contexts, reactor), True, was_opened)
+    secure = TLSEndpoint(endpoint, contexts, reactor, senders)
+    return Listener(secure, True, was_opened)
 
 
 def _endpoint(place: Place, reactor: Any) -> IStreamServerEndpoint:

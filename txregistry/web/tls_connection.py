@@ -25,6 +25,7 @@ from txregistry.oci.errors import BadRequest
 from txregistry.web.answers import raw_answer
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_context import reason_of
+from txregistry.web.tls_sending import Senders
 
 _log = Logger()
 
@@ -144,6 +145,7 @@ class TLSFactory(TLSMemoryBIOFactory):
         contexts: Makes OpenSSL's part of each connection.
         clock: Gives them time.
         room: Where connections on sockets keep what they pass on, for a moment.
+        senders: Have threads send files for them; None: there are none.
         is_below: Whether the transports speak TLS themselves, as those on sockets do.
     """
 
@@ -154,6 +156,7 @@ class TLSFactory(TLSMemoryBIOFactory):
         contexts: ReloadingContextFactory,
         wrapped: IProtocolFactory,
         clock: IReactorTime,
+        senders: Senders | None = None,
     ) -> None:
         """Prepare.
 
@@ -161,12 +164,14 @@ class TLSFactory(TLSMemoryBIOFactory):
             contexts: Makes OpenSSL's part of each connection.
             wrapped: Makes the protocols that talk over them.
             clock: Gives time.
+            senders: Have threads send files over sockets; None: the reactor does.
         """
         super().__init__(contexts, False, wrapped, clock)
         self.contexts = contexts
         self.clock = clock
         self.is_below = False
         self.room = bytearray(ROOM)
+        self.senders = senders
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """See IProtocolFactory."""

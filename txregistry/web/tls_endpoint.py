@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_connection import TLSFactory
+from txregistry.web.tls_sending import Senders
 from txregistry.web.tls_socket import secure
 
 
@@ -25,17 +26,21 @@ class TLSEndpoint:
         endpoint: IStreamServerEndpoint,
         contexts: ReloadingContextFactory,
         clock: IReactorTime,
+        senders: Senders | None = None,
     ) -> None:
         """Take the endpoint; for the others see TLSFactory."""
         self._endpoint = endpoint
         self._contexts = contexts
         self._clock = clock
+        self._senders = senders
 
     def listen(
         self,
         protocolFactory: IProtocolFactory,  # noqa: N803 - Twisted's
     ) -> Deferred[IListeningPort]:
         """See IStreamServerEndpoint."""
-        factory = TLSFactory(self._contexts, protocolFactory, self._clock)
+        factory = TLSFactory(
+            self._contexts, protocolFactory, self._clock, self._senders
+        )
         listening = self._endpoint.listen(factory)
         return listening.addCallback(secure, factory)

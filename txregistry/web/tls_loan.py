@@ -1,9 +1,11 @@
-"""TLS loan: a connection with TLS on the socket, from which a thread reads for a while.
+"""TLS loan: a connection with TLS on the socket, lent to a thread for a while.
 
 OpenSSL's part of a connection is for one thread at a time. While it is lent, the thread
-has it, and the reactor leaves it alone: what is written waits, and a socket that would
-be closed stays open until the thread has done, because another connection might get its
-number.
+has it, and the reactor leaves it alone: what comes and what is written waits, and a
+socket that would be closed stays open until the thread has done, because another
+connection might get its number.
+
+A thread that reads has a ``Loan``; what one has that writes is in ``tls_sending``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from OpenSSL import SSL
 
@@ -20,6 +22,19 @@ from OpenSSL import SSL
 RECORD: Final = 16 * 1024
 
 _RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Lent(Protocol):
+    """What a thread has of a connection.
+
+    Attributes:
+        keeps_socket: Whether it is to close the socket when it has done.
+    """
+
+    keeps_socket: bool
+
+    def stop(self) -> None:
+        """Have the thread end soon, because the connection is lost."""
 
 
 class Loan:
@@ -77,6 +92,9 @@ class Loan:
                 return self._ended_with(error)
         return size
 
+    def stop(self) -> None:
+        """See Lent: whoever reads has heard of it."""
+
     def close(self) -> None:
         """Give it back."""
         if self.keeps_socket:
@@ -105,21 +123,29 @@ class LendingMixin:
     _problem: Any
     _tls: Any
 
-    _loan: Loan | None = None
+    _loan: Lent | None = None
+    _missed = False  # something to be read
 
     def lend(self) -> Loan | None:
         """Let a thread read from it until it closes the loan; None: not now."""
         if self._is_ending() or self._has_queued() or not self.reads_on:
             return None
-        self._loan = Loan(self._tls, self.socket, self._take_back)
-        return self._loan
+        loan = Loan(self._tls, self.socket, self._take_back)
+        self._loan = loan
+        return loan
 
     def doRead(self) -> Any:
         """See IReadDescriptor."""
-        if self._loan is not None:
-            self.stopReading()  # type: ignore[attr-defined]
+        if self._is_away():
+            self.stopReading()
+            self._missed = True
             return None
         return super().doRead()  # type: ignore[misc]
+
+    def stopReading(self) -> None:  # noqa: N802 - Twisted's
+        """See IReadDescriptor. Who says so does not miss anything."""
+        self._missed = False
+        super().stopReading()  # type: ignore[misc]
 
     def doWrite(self) -> Any:
         """See IWriteDescriptor."""
@@ -129,11 +155,21 @@ class LendingMixin:
         return super().doWrite()  # type: ignore[misc]
 
     def loseConnection(self) -> None:
-        """See ITransport. While it is lent, no goodbye can be said."""
-        if self._loan is not None:
+        """See ITransport. While a thread reads, no goodbye can be said."""
+        if isinstance(self._loan, Loan):
             self.abortConnection()  # type: ignore[attr-defined]
         else:
             super().loseConnection()  # type: ignore[misc]
+
+    def _is_away(self) -> bool:
+        """Whether the reactor cannot use OpenSSL's part."""
+        return self._loan is not None
+
+    def _read_on(self) -> None:
+        """Let come what was missed."""
+        if self._missed:
+            self._missed = False
+            self.startReading()  # type: ignore[attr-defined]
 
     def _is_ending(self) -> bool:
         return self._loan is not None or super()._is_ending()  # type: ignore[misc]
@@ -143,12 +179,14 @@ class LendingMixin:
             super()._closeSocket(orderly)  # type: ignore[misc]
             return
         self._loan.keeps_socket = True
+        self._loan.stop()
         if not orderly:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def _take_back(self) -> None:
         loan, self._loan = self._loan, None
-        if loan is not None and self.connected:
+        if isinstance(loan, Loan) and self.connected:
             self._problem = loan.problem
+            self._read_on()
             if self._has_queued() or self.disconnecting:
                 self.startWriting()  # type: ignore[attr-defined]

@@ -20,8 +20,8 @@ and Twisted only says when. That nearly halves what a byte costs. What one has t
   what was not sent, nothing is kept: it is read again.
 - We end with a goodbye (close_notify), and close when the client has answered, or soon.
 
-A thread may read for a while in the reactor's place (``tls_loan``). ``secure`` has a
-port make such connections.
+A thread may read for a while in the reactor's place (``tls_loan``), or send the rest of
+a file (``tls_sending``). ``secure`` has a port make such connections.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ from txregistry.web.tls_connection import (
     TLSFactory,
     log_failed,
 )
-from txregistry.web.tls_loan import RECORD, LendingMixin
+from txregistry.web.tls_loan import RECORD
+from txregistry.web.tls_sealing import PIECE
+from txregistry.web.tls_sending import SendingMixin
 from txregistry.web.transport import TURN, DirectMixin, DirectServer, DirectUnixServer
 
 # Bytes that one connection may bring in a turn of the reactor: some 0.1 ms.
@@ -243,6 +245,7 @@ class TLSMixin(Identified, DirectMixin):
 
     def _give_file(self, descriptor: int, offset: int, size: int) -> int:
         room, given = memoryview(self._factory.room), 0
+        size = min(size, PIECE)
         while given < size:
             part = room[: min(len(room), size - given)]
             found = os.preadv(descriptor, [part], offset + given)
@@ -364,12 +367,12 @@ class TLSMixin(Identified, DirectMixin):
 
 
 @implementer(ISSLTransport)
-class TLSServer(LendingMixin, TLSMixin, tcp.Server):
+class TLSServer(SendingMixin, TLSMixin, tcp.Server):
     """A client's connection over TCP."""
 
 
 @implementer(ISSLTransport)
-class TLSUnixServer(LendingMixin, TLSMixin, unix.Server):
+class TLSUnixServer(SendingMixin, TLSMixin, unix.Server):
     """A client's connection over a Unix socket."""
 
 
