@@ -128,10 +128,10 @@ class Burst:
         self._ended()
 
     def _send(self, sealer: Sealer) -> None:
+        room = 0
         while self.sent < min(self._size, _MUCH) and not self._stopped:
-            room = self._wait_for_room()
-            if not room:
-                return
+            if room < PIECE:
+                room = self._wait_for_room()
             piece = self._read(min(room, PIECE, self._size - self.sent))
             if not piece:
                 return
@@ -140,6 +140,7 @@ class Burst:
                 self.sent += len(piece)
             if self.rest or self.lost:
                 return
+            room -= len(piece)
 
     def _wait_for_room(self) -> int:
         """Return how many bytes the kernel may take; 0: none for the moment."""
@@ -160,7 +161,9 @@ class Burst:
         return size - int(struct.unpack("i", queued)[0])
 
     def _read(self, size: int) -> memoryview | None:
-        """Return the file's next bytes; None: that ends the burst."""
+        """Return so many of the file's next bytes; None: that ends the burst."""
+        if not size:
+            return None
         offset = self._offset + self.sent
         if offset + size > self._warm:
             ahead = min(self._size - self.sent, AHEAD)
@@ -343,7 +346,6 @@ class SendingMixin(LendingMixin):
             return
         self._count(burst)
         self._rest = burst.rest
-        self._is_fast = burst.sent >= _FAST and not burst.cold
         self._problem = burst.problem
         if burst.lost:
             self.connectionLost(Failure(burst.problem or CONNECTION_LOST))
@@ -352,6 +354,12 @@ class SendingMixin(LendingMixin):
         else:
             self._read_on()
             self.startWriting()  # type: ignore[attr-defined]
+            part = self._range
+            if part is not None and not (part.left or self._rest):
+                # Now, lest a client that has all and goes is taken for one that left.
+                self._end_range(None)
+            else:
+                self._is_fast = burst.sent >= _FAST and not burst.cold
 
     def _count(self, burst: Burst) -> None:
         """Count what a burst has sent, once."""
