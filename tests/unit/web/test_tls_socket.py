@@ -26,6 +26,7 @@ from txregistry.interfaces import ContentShrank, StorageError
 from txregistry.web import transport as direct_module
 from txregistry.web.tls import ReloadingContextFactory
 from txregistry.web.tls_connection import GOODBYE_SECONDS, PLAIN_SECONDS, TLSFactory
+from txregistry.web.tls_sending import Senders
 from txregistry.web.tls_socket import TLSServer, TLSUnixServer, secure
 from txregistry.web.transport import direct
 
@@ -85,7 +86,10 @@ class SocketCase(TLSCase):
         tls: The client's part of OpenSSL.
         protocol: What talks over the connection.
         transport: The connection.
+        senders: Have threads send its files; None: there are none.
     """
+
+    senders: Senders | None = None
 
     def setUp(self) -> None:
         """Connect, without shaking hands."""
@@ -105,7 +109,7 @@ class SocketCase(TLSCase):
         self.tls = SSL.Connection(context or client_context())
         self.tls.set_connect_state()
         self.protocol = Heard()
-        factory = TLSFactory(contexts, Factory(), self.reactor)
+        factory = TLSFactory(contexts, Factory(), self.reactor, self.senders)
         self.transport = TLSServer(
             ours,
             self.protocol,
