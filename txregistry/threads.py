@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
@@ -56,6 +57,51 @@ def in_own_threads_of(reactor: Any) -> InThread:
         return running
 
     return in_thread
+
+
+class LastingThreads:
+    """Runs works in threads that last, as many as there were works at a time.
+
+    See InThread. To start a thread means to wait for it, which is much for a work of
+    some milliseconds. The process does not wait for these.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """Prepare.
+
+        Args:
+            reactor: Has ``callFromThread``.
+        """
+        self._reactor = reactor
+        self._works: SimpleQueue[tuple[Callable[[], Any], Deferred[Any]]]
+        self._works = SimpleQueue()
+        self._threads = 0
+        self._busy = 0
+
+    def __call__(self, work: Callable[[], _T], /) -> Deferred[_T]:
+        """Have a work done. Raises RuntimeError if there are no more threads."""
+        if self._busy == self._threads:
+            Thread(target=self._run, daemon=True).start()
+            self._threads += 1
+        self._busy += 1
+        running: Deferred[_T] = Deferred()
+        self._works.put((work, running))
+        return running
+
+    def _run(self) -> None:
+        while True:
+            work, running = self._works.get()
+            result: Any
+            try:
+                result = work()
+            except Exception:  # whatever it is, it is the caller's
+                result = Failure()
+            self._reactor.callFromThread(self._end, running, result)
+            del work, running, result  # while the next one is waited for
+
+    def _end(self, running: Deferred[Any], result: Any) -> None:
+        self._busy -= 1
+        running.callback(result)
 
 
 async def to_the_end(running: Deferred[_T]) -> _T:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txregistry.threads import in_own_threads_of, in_threads_of, to_the_end
+from txregistry.threads import (
+    LastingThreads,
+    in_own_threads_of,
+    in_threads_of,
+    to_the_end,
+)
 
 
 class Broken(Exception):
@@ -93,3 +98,42 @@ class InOwnThreadsOfTests(TestCase):
 
         with self.assertRaises(Broken):
             await in_own_threads_of(reactor)(fail)
+
+
+class LastingThreadsTests(TestCase):
+    """Threads that are used again."""
+
+    async def test_again(self) -> None:
+        """Works that follow one another share a thread, which holds up no exit."""
+        from threading import current_thread
+
+        from twisted.internet import reactor
+
+        threads = LastingThreads(reactor)
+        used = [await threads(current_thread) for _ in range(5)]
+        self.assertEqual(1, len({*used}))
+        self.assertTrue(used[0].daemon)
+
+    async def test_at_once(self) -> None:
+        """Works at the same time have a thread each."""
+        from threading import Barrier
+
+        from twisted.internet import reactor
+
+        threads = LastingThreads(reactor)
+        together = Barrier(3)
+        running = [threads(lambda: together.wait(30)) for _ in range(3)]
+        self.assertEqual({0, 1, 2}, {await each for each in running})
+
+    async def test_failure(self) -> None:
+        """What work fails with comes back, and the thread goes on."""
+        from twisted.internet import reactor
+
+        def fail() -> None:
+            raise Broken
+
+        threads = LastingThreads(reactor)
+        for _ in range(2):
+            with self.assertRaises(Broken):
+                await threads(fail)
+        self.assertEqual(1, await threads(lambda: 1))

@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txregistry.interfaces import ContentShrank, StorageError
-from txregistry.threads import InThread, in_own_threads_of
+from txregistry.threads import InThread, LastingThreads
 from txregistry.web.pagecache import would_wait
 from txregistry.web.tls_loan import LendingMixin
 from txregistry.web.tls_sealing import PIECE, Room, Sealer, back_on_socket, can_seal
@@ -46,7 +46,7 @@ _FAST: Final = 1024 * 1024
 
 # For so long (milliseconds) a thread waits until the client takes more, if no other
 # connection waits for it.
-_MOMENT: Final = 2
+_MOMENT: Final = 10
 
 # A record's content at the most: no less is sent when the kernel takes anything.
 _RECORD: Final = 16 * 1024
@@ -253,7 +253,7 @@ def make_senders(reactor: Any, sharing: int = 1) -> Senders:
         sharing: How many processes share them.
     """
     cores = max(len(os.sched_getaffinity(0)) // sharing, 1)
-    return Senders(in_own_threads_of(reactor), cores)
+    return Senders(LastingThreads(reactor), 2 * cores)
 
 
 class SendingMixin(LendingMixin):

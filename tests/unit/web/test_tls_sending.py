@@ -458,4 +458,4 @@ class SendersTests(SendingCase):
     def test_made(self) -> None:
         """They are made for the processors that there are."""
         self.assertIsInstance(make_senders(self.reactor), Senders)
-        self.assertEqual(1, make_senders(self.reactor, 10_000)._most)
+        self.assertEqual(2, make_senders(self.reactor, 10_000)._most)
