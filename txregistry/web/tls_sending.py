@@ -70,7 +70,7 @@ class Burst:
         self,
         tls: SSL.Connection,
         connected: socket.socket,
-        file: tuple[int, int, int],
+        file: tuple[int, int, int, int],
         room: Room,
         others: Sized,
         ended: Callable[[], None],
@@ -80,8 +80,8 @@ class Burst:
         Args:
             tls: OpenSSL's part of the connection, which has nothing left to send.
             connected: Its socket.
-            file: The descriptor, which is closed in the end, the first byte, and how
-                many there are.
+            file: The descriptor, which is closed in the end, the first byte, how many
+                there are, and up to where the page cache has them.
             room: Where pieces are kept for a moment.
             others: Who waits for a thread. If there is anybody, this one waits for
                 nothing.
@@ -98,10 +98,9 @@ class Burst:
         self.room = room
         self._tls = tls
         self._socket = connected
-        self._descriptor, self._offset, self._size = file
+        self._descriptor, self._offset, self._size, self._warm = file
         self._others = others
         self._ended = ended
-        self._warm = 0
         self._stopped = False
         self._poll = select.poll()
         self._poll.register(connected, select.POLLOUT)
@@ -135,7 +134,7 @@ class Burst:
             piece = self._read(min(room, PIECE, self._size - self.sent))
             if not piece:
                 return
-            self.rest = self._give(sealer.seal(piece))
+            self.rest = self._give(sealer.seal(len(piece)))
             if not self.lost:
                 self.sent += len(piece)
             if self.rest or self.lost:
@@ -265,6 +264,7 @@ class SendingMixin(LendingMixin):
     _end_range: Any
     _factory: Any
     _range: Any
+    reactor: Any
 
     _rest: bytes = b""
     _waits = False
@@ -291,7 +291,8 @@ class SendingMixin(LendingMixin):
         except OSError:  # there are no more: the reactor goes on
             self.startWriting()  # type: ignore[attr-defined]
             return None
-        file = (descriptor, part.offset, part.left)
+        warm = part.warm if self.reactor.seconds() < part.until else 0
+        file = (descriptor, part.offset, part.left, warm)
         ended = self._take_back_burst
         burst = Burst(self._tls, self.socket, file, room, others, ended)
         self._loan = burst
@@ -319,7 +320,7 @@ class SendingMixin(LendingMixin):
         super().connectionLost(reason)  # type: ignore[misc]
 
     def _is_away(self) -> bool:
-        return bool(self._rest) or super()._is_away()
+        return self._loan is not None or bool(self._rest)
 
     def _send_range(self, part: Any) -> Any:
         before = part.left

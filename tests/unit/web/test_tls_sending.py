@@ -205,17 +205,20 @@ class BurstTests(SendingCase):
 
     def test_cold(self) -> None:
         """What has to come from the disk is fetched by a thread of another kind."""
-        asked = []
+        asked: list[tuple[int, ...]] = []
 
         def is_cold(*where: int) -> bool:
             asked.append(where)
             return len(asked) == 1
 
         self.patch(tls_sending, "would_wait", is_cold)
+        self.content += os.urandom(4 * MIB)
         sent = self.send()
         self.assertEqual(self.content, self.receive(len(self.content)))
         self.successResultOf(sent)
         self.assertGreater(self.threads.begun, 1)
+        # What the reactor has found in the page cache is not looked for again.
+        self.assertEqual(4 * MIB, asked[0][1])
 
     def test_much(self) -> None:
         """A burst ends after a while, whatever its client takes."""
