@@ -3,8 +3,8 @@
 To encrypt and send a MiB keeps a processor busy for a millisecond. The reactor does so
 with the beginning of a file, and for a client that takes little at a time. One that
 takes as much as it is given is served by a thread: the connection is lent to it
-(``tls_loan``), and comes back when the client takes no more for the moment, when much
-has been sent, or when the rest of the file has to come from the disk first. So a thread
+(``tls_loan``), and comes back when the client takes no more for the moment, after a
+while, or when the rest of the file has to come from the disk first. So a thread
 never waits for long, and a few of them are enough for all connections.
 """
 
@@ -18,6 +18,7 @@ import struct
 import termios
 from collections import deque
 from collections.abc import Callable, Sized
+from time import monotonic
 from typing import Any, Final
 
 from OpenSSL import SSL
@@ -37,16 +38,19 @@ _log = Logger()
 # Files of which less is to come are not worth a thread.
 _LONG: Final = 512 * 1024
 
-# Bytes after which a burst ends: others want their turn, and what the client sends is
-# to be read. Some 16 ms.
+# Bytes after which a burst ends if others want their turn. Some 16 ms.
 _MUCH: Final = 16 * 1024 * 1024
+
+# Seconds after which it ends anyway, because what the client sends is to be read. To go
+# from one thread to the other takes long on a busy machine.
+_SECONDS: Final = 0.25
 
 # A client that has taken so many in a burst will take as many in the next one.
 _FAST: Final = 1024 * 1024
 
 # For so long (milliseconds) a thread waits until the client takes more, if no other
 # connection waits for it.
-_MOMENT: Final = 10
+_MOMENT: Final = 20
 
 # A record's content at the most: no less is sent when the kernel takes anything.
 _RECORD: Final = 16 * 1024
@@ -127,8 +131,8 @@ class Burst:
         self._ended()
 
     def _send(self, sealer: Sealer) -> None:
-        room = 0
-        while self.sent < min(self._size, _MUCH) and not self._stopped:
+        room, end = 0, monotonic() + _SECONDS
+        while self.sent < self._size and not self._stopped:
             if room < PIECE:
                 room = self._wait_for_room()
             piece = self._read(min(room, PIECE, self._size - self.sent))
@@ -137,7 +141,9 @@ class Burst:
             self.rest = self._give(sealer.seal(len(piece)))
             if not self.lost:
                 self.sent += len(piece)
-            if self.rest or self.lost:
+            if self.rest or self.lost or monotonic() > end:
+                return
+            if self._others and self.sent >= _MUCH:
                 return
             room -= len(piece)
 
@@ -274,6 +280,8 @@ class SendingMixin(LendingMixin):
     def file_left(self) -> int:
         """How many bytes of a file are yet to be sent."""
         left: int = super().file_left  # type: ignore[misc]
+        if isinstance(self._loan, Burst):
+            left -= self._loan.sent - self._loan.counted
         return left + len(self._rest)
 
     def begin_burst(self, room: Room, others: Sized) -> Burst | None:

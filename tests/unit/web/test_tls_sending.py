@@ -222,7 +222,7 @@ class BurstTests(SendingCase):
 
     def test_much(self) -> None:
         """A burst ends after a while, whatever its client takes."""
-        self.patch(tls_sending, "_MUCH", MIB)
+        self.patch(tls_sending, "_SECONDS", -1)
         sent = self.send()
         self.assertEqual(self.content, self.receive(len(self.content)))
         self.successResultOf(sent)
@@ -270,7 +270,9 @@ class FailedTests(SendingCase):
         """A connection that is lost meanwhile is closed when the thread has done."""
         sent = self.lend()
         burst: Any = self.transport._loan
+        left = self.transport.file_left
         burst.sent = MIB  # by the thread, until now
+        self.assertEqual(left - MIB, self.transport.file_left)
         self.transport.abortConnection()
         self.reactor.advance(0)
         self.failureResultOf(sent, ConnectionAborted)
@@ -401,8 +403,10 @@ class SendersTests(SendingCase):
         self.turn()
         self.assertNotIn(self.transport, self.reactor.writing)
         self.assertEqual(1, len(burst._others))
+        self.patch(tls_sending, "_MUCH", PIECE)
         self.threads.waits = False
         self.threads.go()
+        self.assertLessEqual(burst.sent, 2 * PIECE)
         self.assertEqual(self.content, self.receive(len(self.content)))
         self.successResultOf(second)
         self.assertNotEqual(tls, self.tls)
