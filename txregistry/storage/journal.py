@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.storage.journal_files import JournalFiles, NoJournal
+from txregistry.storage.journal_files import JournalFiles
 from txregistry.storage.records import Entry
 from txregistry.threads import InThread
 
@@ -122,7 +122,7 @@ class Journal:
         if self._checking is not None:
             await self._checking
         for _ in range(_LAST):
-            if await self._check():
+            if not await self._check():
                 break
         self._files.close()
 
@@ -187,7 +187,7 @@ class Journal:
         if isinstance(outcomes, Failure):
             outcomes = [outcomes] * len(made)
         for each, outcome in zip(made, outcomes, strict=True):
-            if outcome is not None and outcome.check(NoJournal):
+            if outcome is not None and getattr(outcome.value, "lasts", False):
                 self._away_until = self._clock.seconds() + INTERVAL
             each.callback(outcome)
         if not self._is_busy:
@@ -203,13 +203,14 @@ class Journal:
         self._checking = Deferred.fromCoroutine(self._check())
 
     async def _check(self) -> bool:
-        self._has_made = False
+        """Make a checkpoint; say whether to make another one."""
+        self._has_made, has_failed = False, False
         try:
             is_clean = await self._in_thread(self._files.checkpoint)
         except Exception as error:  # whatever it is, the records are there still
-            is_clean = False
+            is_clean, has_failed = False, True
             _log.critical("the journal stays, and is needed: {error}", error=error)
         self._checking = self._next = None
         if self._has_made or not is_clean:
             self._plan_checkpoint()
-        return is_clean
+        return not (is_clean or has_failed)

@@ -21,13 +21,10 @@ Everything here blocks and fails with OSError.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
 import struct
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -35,9 +32,11 @@ from operator import itemgetter
 from threading import Lock
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import astuple, evolve, frozen
 
 from txregistry.storage.disk import Disk, read_all
+from txregistry.storage.file_systems import keeps_order, sync_file_system
+from txregistry.storage.flocks import is_taken, take
 from txregistry.storage.records import BLOCK, Entry, pack, unpack
 from txregistry.storage.redoing import Outcome
 
@@ -47,19 +46,25 @@ FOLDER: Final = "~journal"
 # but its content; only if a checkpoint takes long it becomes longer.
 SIZE: Final = 8 * 1024 * 1024
 
-# So long a process waits for its turn (seconds). Others need milliseconds of it.
-PATIENCE: Final = 30.0
-_STEPS: Final = (0.0002, 0.005)  # the first wait and the longest (seconds)
+_STATE: Final = struct.Struct("<QQQQQ")
 
-# File systems that keep the order of changes of names, and on which writing over what
-# is there needs no room: ext2 to ext4, and XFS. All are one machine's own.
-_KINDS: Final = (0xEF53, 0x58465342)
+# As many times as long a file may become, while no checkpoint works.
+_LONGEST: Final = 16
 
-_STATE: Final = struct.Struct("<QQQ")
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NoJournal(Exception):
-    """There is none, and there cannot be one now."""
+    """There is none, and there cannot be one now.
+
+    Attributes:
+        lasts: Whether there will be none in a moment, either.
+    """
+
+    def __init__(self, problem: str, lasts: bool = False) -> None:
+        """Say why."""
+        super().__init__(problem)
+        self.lasts = lasts
 
 
 @frozen
@@ -70,11 +75,17 @@ class _State:
         generation: The present one.
         end: Where its next record is to be.
         old: The generation before it, which is not synced yet; 0: it is.
+        begun: One more than where the record is whose changes are being made; 0: none
+            are. If whoever made them died, the next one in turn goes on.
+        failed: 1: what was made may not be on the disk though it looks so, because a
+            sync has failed since; 0: it is as it looks.
     """
 
     generation: int
     end: int = 0
     old: int = 0
+    begun: int = 0
+    failed: int = 0
 
 
 class JournalFiles:
@@ -131,10 +142,14 @@ class JournalFiles:
         """
         with self._lock:
             self._require_open()
-            _take(self._turn)
+            take(self._turn, fcntl.LOCK_EX)
             try:
                 self._require_logs()
+                self._go_on(self._state)
                 yield
+                state = self._state
+                if state.begun:
+                    self._state = evolve(state, begun=0)
             finally:
                 fcntl.flock(self._turn, fcntl.LOCK_UN)
 
@@ -142,13 +157,23 @@ class JournalFiles:
         """Write down durably what is about to be made, in a turn."""
         state = self._state
         if state.end >= self._size and not state.old:
-            state = _State(state.generation + 1, old=state.generation)
+            state = evolve(
+                state, generation=state.generation + 1, end=0, old=state.generation
+            )
+        if state.end >= self._size * _LONGEST:
+            raise OSError(errno.ENOSPC, "the journal is full")
         record = pack(state.generation, state.end, entries)
         log = self._logs[state.generation % 2]
-        _write_at(log, record, state.end)
-        # Before the change is made: what was made must not be written over.
-        self._state = evolve(state, end=state.end + len(record))
-        os.fdatasync(log)
+        try:
+            _write_at(log, record, state.end)
+            os.fdatasync(log)
+        except OSError:
+            with suppress(OSError):  # so that nobody makes again what was not made
+                _write_at(log, bytes(BLOCK), state.end)
+            raise
+        # What was not written is written over; what is made from here on must not be.
+        end = state.end + len(record)
+        self._state = evolve(state, end=end, begun=state.end + 1)
 
     def checkpoint(self) -> bool:
         """Make durable what was made so far, and drop its records.
@@ -164,6 +189,8 @@ class JournalFiles:
             if self._users < 0:
                 return True
         with self.turn():
+            if self._state.failed:
+                self._redo(self._users, anew=True)
             state = self._state
             if not state.old and state.end:
                 state = _State(state.generation + 1, old=state.generation)
@@ -192,6 +219,7 @@ class JournalFiles:
         except OSError:
             # What could not be written counts as written for the system now.
             with self.turn():
+                self._state = evolve(self._state, failed=1)
                 self._redo(descriptor, anew=True)
 
     def _drop(self, generation: int) -> None:
@@ -207,7 +235,10 @@ class JournalFiles:
                 here = os.stat(f"{self._folder}/turn")
                 if os.path.samestat(here, os.fstat(self._turn)):
                     return
-            self._close()  # the folder is another one now
+            # The folder is another one now, and what this one says is to be there.
+            with suppress(OSError):
+                self._sync_all(self._users)
+            self._close()
         self._make()
         try:
             self._open()
@@ -219,7 +250,7 @@ class JournalFiles:
         try:
             self._disk.make_directory(self._disk.root)
             if not self._can_be(self._disk.root):
-                raise NoJournal("not on this file system")
+                raise NoJournal("not on this file system", lasts=True)
             with suppress(FileExistsError):
                 os.mkdir(self._folder)
         except OSError as error:
@@ -227,17 +258,32 @@ class JournalFiles:
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._users = os.open(f"{self._folder}/users", flags, 0o666)
-        self._turn = os.open(f"{self._folder}/turn", flags, 0o666)
-        redone = 0
         try:
-            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass  # others use it: nothing was lost
-        else:
-            redone = self._redo(self._users)
-        fcntl.flock(self._users, fcntl.LOCK_SH)
+            self._users = os.open(f"{self._folder}/users", flags, 0o666)
+            self._turn = os.open(f"{self._folder}/turn", flags, 0o666)
+        except OSError as error:
+            if error.errno in _NO_ROOM:  # so nobody has it open
+                raise NoJournal(str(error)) from error
+            raise
+        redone = 0
+        if is_taken(self._users, fcntl.LOCK_EX):
+            # Else others use it, and nothing was lost.
+            redone = self._redo(self._users, self._has_failed())
+        take(self._users, fcntl.LOCK_SH)
         return redone
+
+    def _go_on(self, state: _State) -> None:
+        """Make what somebody has written down who died before he made it."""
+        if state.begun:
+            log = self._logs[state.generation % 2]
+            record = os.pread(log, state.end - state.begun + 1, state.begun - 1)
+            _, entries = unpack(record, state.begun - 1)
+            Outcome(entries).bring_about(self._disk)
+            self._state = evolve(state, begun=0)
+
+    def _has_failed(self) -> bool:
+        content = os.pread(self._turn, _STATE.size, 0)
+        return len(content) == _STATE.size and bool(_STATE.unpack(content)[-1])
 
     def _redo(self, descriptor: int, anew: bool = False) -> int:
         """Make again what the files say, durably; begin with empty ones."""
@@ -246,8 +292,12 @@ class JournalFiles:
         entries = list(chain.from_iterable(entries for _, entries, _ in found))
         redone = 0
         if entries:
-            redone = Outcome(entries).bring_about(self._disk, anew)
-            self._sync_all(descriptor)
+            try:
+                redone = Outcome(entries).bring_about(self._disk, anew)
+                self._sync_all(descriptor)
+            except OSError:
+                self._state = _State(1, failed=1) if not anew else self._state
+                raise
             for _, _, number in found:  # never the newer one first
                 self._empty(number)
         # Nothing that is left in the files can be taken for one of these generations.
@@ -278,15 +328,18 @@ class JournalFiles:
         """Have both files open, and as long as they are to be.
 
         Raises:
-            NoJournal: One cannot be made. No process has a record then: the first one
-                is written when both are there.
+            NoJournal: There is no room for one, and no process has a record: the first
+                one is written when both are there.
         """
         for number in (0, 1):
             if number not in self._logs:
                 try:
                     self._logs[number] = self._made(number)
                 except OSError as error:
-                    raise NoJournal(str(error)) from error
+                    state = self._state
+                    if error.errno in _NO_ROOM and not (state.end or state.old):
+                        raise NoJournal(str(error)) from error
+                    raise
 
     def _made(self, number: int) -> int:
         with self._opened(number, os.O_CREAT) as log:
@@ -321,7 +374,7 @@ class JournalFiles:
 
     @_state.setter
     def _state(self, state: _State) -> None:
-        _write_at(self._turn, _STATE.pack(state.generation, state.end, state.old), 0)
+        _write_at(self._turn, _STATE.pack(*astuple(state)), 0)
 
     def _close(self) -> None:
         for descriptor in (self._users, self._turn, *self._logs.values()):
@@ -329,52 +382,6 @@ class JournalFiles:
                 os.close(descriptor)
         self._users = self._turn = -1
         self._logs.clear()
-
-
-def keeps_order(place: str) -> bool:
-    """Say whether a folder is on a file system that a journal can be on."""
-    if sys.platform != "linux":
-        return False
-    status = ctypes.create_string_buffer(256)  # struct statfs, f_type first
-    if ctypes.CDLL(None).statfs(os.fsencode(place), status) != 0:
-        return False
-    return ctypes.c_long.from_buffer(status).value in _KINDS
-
-
-def sync_file_system(descriptor: int) -> None:
-    """Make durable all that is on a file system.
-
-    Args:
-        descriptor: A file on it, open since before what is to be synced was written:
-            so it hears of what could not be.
-    """
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.syncfs(descriptor) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
-def _take(descriptor: int) -> None:
-    """Lock a file for oneself.
-
-    Raises:
-        TimeoutError: Another process does not give it up.
-    """
-    deadline = time.monotonic() + PATIENCE
-    wait, longest = _STEPS
-    while not _is_taken(descriptor):
-        if time.monotonic() > deadline:
-            raise TimeoutError(errno.ETIMEDOUT, "another process keeps the journal")
-        time.sleep(wait)
-        wait = min(2 * wait, longest)
-
-
-def _is_taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_at(descriptor: int, content: bytes, offset: int) -> None:

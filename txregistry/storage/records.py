@@ -90,11 +90,12 @@ def pack(generation: int, offset: int, entries: Sequence[Entry]) -> bytes:
     return b"".join((checksum, head, body, padding))
 
 
-def unpack(content: bytes) -> tuple[int, list[Entry]]:
+def unpack(content: bytes, begin: int = 0) -> tuple[int, list[Entry]]:
     """Return the generation of a file's records, and what they hold, in their order.
 
     Args:
         content: The file's.
+        begin: Where in the file the content begins.
 
     Returns:
         The generation is 0 if there is no record.
@@ -104,7 +105,11 @@ def unpack(content: bytes) -> tuple[int, list[Entry]]:
         (checksum,) = _CHECKSUM.unpack_from(content, offset)
         found, place, length = _HEAD.unpack_from(content, offset + _CHECKSUM.size)
         end = offset + _START + length
-        if place != offset or end > len(content) or (offset and found != generation):
+        if (
+            place != begin + offset
+            or end > len(content)
+            or (offset and found != generation)
+        ):
             break
         if crc32(memoryview(content)[offset + _CHECKSUM.size : end]) != checksum:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from os.path import dirname
 from typing import Final
 
@@ -62,19 +63,16 @@ class Outcome:
             OSError: It did not work; repeating is harmless.
         """
         changed = 0
+        kept = list(reversed(self._kept.values()))
+        for entry in kept:
+            if isinstance(entry, Moved):  # out of what is removed next, perhaps
+                with _where_there_is_place(entry, is_last=False):
+                    changed += _keep(disk, entry, anew)
         for path in self._gone:
             changed += self._remove(disk, path)
-        for entry in reversed(self._kept.values()):
-            try:
+        for entry in kept:
+            with _where_there_is_place(entry, is_last=True):
                 changed += _keep(disk, entry, anew)
-            except OSError as error:
-                if error.errno not in _NO_PLACE:
-                    raise
-                _log.warn(
-                    "journal: no place for {path}: {error}",
-                    path=entry.path,
-                    error=error.strerror,
-                )
         return changed
 
     def _is_settled(self, path: str) -> bool:
@@ -92,6 +90,21 @@ class Outcome:
             return 0
         disk.drop(place)
         return 1
+
+
+@contextmanager
+def _where_there_is_place(entry: Entry, is_last: bool) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        if is_last:
+            _log.warn(
+                "journal: no place for {path}: {error}",
+                path=entry.path,
+                error=error.strerror,
+            )
 
 
 def _above(path: str) -> Iterator[str]:

@@ -82,6 +82,7 @@ class RegistryChannel(HTTPChannel):
 
     transport: Any
     site: Any
+    born = 0  # in which round; see ``fastpath.Client``
     requestFactory: Any  # noqa: N815 - Twisted's
 
     def __init__(self, clock: IReactorTime, limits: Limits) -> None:

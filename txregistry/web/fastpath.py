@@ -54,9 +54,14 @@ UNREAD: Final = Asked(())
 
 
 class Client(Protocol):
-    """A connection, as far as it matters here."""
+    """A connection, as far as it matters here.
+
+    Attributes:
+        born: The number of the round in which it was made.
+    """
 
     transport: Any
+    born: int
 
     def answered_fast(self, size: int, now: float) -> None:
         """Note that an answer of so many bytes was written now, on the clock."""
@@ -236,7 +241,7 @@ class FastPath:
                 return False
             user = identity.name
         number = self._round.number
-        if number == 0 or known.round != number or not _is_whole(client, came):
+        if number == 0 or known.round != number or not _is_in(client, came, number):
             if not lasting.holds():
                 return False
             known.round = number
@@ -281,9 +286,12 @@ class FastPath:
         block.hits.append(_hit(values))
 
 
-def _is_whole(client: Client, block: bytes) -> bool:
-    """Say whether a request is all that was read of the socket at one go.
+def _is_in(client: Client, block: bytes, number: int) -> bool:
+    """Say whether a request had come when a round began.
 
-    If it is not, it may have come after something else, and after the round had begun.
+    If it is not all that was read of the socket at one go, it may have come after
+    something else; and a connection that was made in the round may have the place of
+    one that ended there.
     """
-    return getattr(client.transport, "came", None) is block
+    came = getattr(client.transport, "came", None)
+    return came is block and client.born != number

@@ -95,6 +95,7 @@ class RegistrySite(Site):
         """See IProtocolFactory."""
         channel = RegistryChannel(self._clock, self._limits)
         channel.factory = channel.site = self
+        channel.born = self.round.number
         channel.requestFactory = RegistryRequest
         self._channels.add(channel)
         return channel

@@ -28,11 +28,12 @@ from txregistry.interfaces import (
     Together,
     Vanish,
 )
-from txregistry.storage import journal_files
+from txregistry.storage import flocks, journal_files
 from txregistry.storage.disk import Disk
+from txregistry.storage.file_systems import keeps_order
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.journal import INTERVAL, MOST, Journal
-from txregistry.storage.journal_files import FOLDER, JournalFiles, keeps_order
+from txregistry.storage.journal_files import FOLDER, JournalFiles
 from txregistry.storage.records import BLOCK, unpack
 from txregistry.testing import drivers
 from txregistry.threads import in_threads_of
@@ -75,7 +76,7 @@ class JournalCase(SynchronousTestCase):
     Attributes:
         disk: What it does is noted.
         syncs: How often the file system was synced.
-        broken: With what that fails.
+        times: How many more times that fails.
     """
 
     def setUp(self) -> None:
@@ -84,7 +85,7 @@ class JournalCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.syncs = 0
-        self.broken: OSError | None = None
+        self.times = 0
         self.possible = True
         self.drivers: list[FilesystemDriver] = []
         self.driver = self.make()
@@ -108,8 +109,9 @@ class JournalCase(SynchronousTestCase):
 
     def sync(self, _descriptor: int) -> None:
         """Count."""
-        if self.broken is not None:
-            raise self.broken
+        if self.times:
+            self.times -= 1
+            raise OSError(errno.EIO, "Input/output error")
         self.syncs += 1
 
     def apply(self, *changes: Change | Together) -> None:
@@ -341,30 +343,49 @@ class CheckpointTests(JournalCase):
         self.assertEqual([0, 0], self.records())
         self.assertEqual([], open_below(self.root))
 
+    def lose(self, times: int) -> None:
+        """Let the next syncs of the file system fail, and lose what was written."""
+        self.times = times
+
     def test_broken(self) -> None:
-        """What cannot be synced is kept; when it can be, it is written anew."""
-        self.apply(Put("/a", b"1"))
-        self.clock.advance(INTERVAL)
-        self.apply(Put("/a", b"2"))
-        self.broken = OSError(errno.EIO, "Input/output error")
-        self.clock.advance(INTERVAL)
-        self.assertEqual(1, sum(self.records()))
-        with open(f"{self.root}/a", "wb"):
-            pass
-        self.apply(Put("/b", b"3"))
-        self.broken = None
-        calls = iter([OSError(errno.EIO, "Input/output error")])
+        """What cannot be synced is kept, and written anew when it can be.
 
-        def sync(_descriptor: int) -> None:
-            for error in calls:
-                raise error
-            self.syncs += 1
+        The system tells of it once, and takes what it could not write for written.
+        """
+        for times in (1, 2, 3):
+            self.apply(Put("/a", b"1"))
+            self.clock.advance(INTERVAL)
+            self.apply(Put("/a", b"2"), Put("/b", b"3"))
+            self.lose(times)
+            for _ in range(times - 1):
+                self.clock.advance(INTERVAL)
+                self.assertEqual(2, sum(self.records()))
+            inode = os.stat(f"{self.root}/a").st_ino
+            os.link(f"{self.root}/a", f"{self.root}/~{times}")
+            self.clock.advance(INTERVAL)
+            self.assertNotEqual(inode, os.stat(f"{self.root}/a").st_ino)
+            self.assertEqual((b"2", b"3"), (self.content("/a"), self.content("/b")))
+            self.clock.advance(INTERVAL)
+            self.assertEqual([0, 0], self.records())
 
-        self.driver._journal._files._sync_all = sync  # type: ignore[union-attr]
-        self.clock.advance(INTERVAL)
-        self.assertEqual(b"2", self.content("/a"))
-        self.assertEqual(b"3", self.content("/b"))
-        self.assertEqual([0, 0], self.records())
+    def test_broken_at_the_start(self) -> None:
+        """So it is if it fails at a start, or the process ends before it was mended."""
+        for dies in (False, True):
+            self.apply(Put("/a", b"1"))
+            if dies:
+                self.lose(2)
+                self.clock.advance(INTERVAL)
+                self.die()
+            else:
+                self.die()
+                self.lose(1)
+                self.failureResultOf(self.make().start(), StorageError)
+                self.drivers.clear()
+            inode = os.stat(f"{self.root}/a").st_ino
+            os.link(f"{self.root}/a", f"{self.root}/~{dies}")
+            self.start_anew()
+            self.assertNotEqual(inode, os.stat(f"{self.root}/a").st_ino)
+            self.assertEqual([0, 0], self.records())
 
 
 class FailureTests(JournalCase):
@@ -404,12 +425,25 @@ class FailureTests(JournalCase):
         self.apply(Put("/a", b"content"))
         self.successResultOf(self.driver.delete("/a"))
         self.assertIn("sync file /~", self.disk.steps)
+        self.assertEqual(0, os.path.getsize(f"{self.root}/{FOLDER}/0"))
         self.patch(journal_files, "_write_at", real)
         self.apply(Put("/b", b""))
-        self.assertEqual(0, os.path.getsize(f"{self.root}/{FOLDER}/0"))
-        self.clock.advance(INTERVAL)
-        self.apply(Put("/b", b""))
         self.assertEqual(1, sum(self.records()))
+
+    def test_no_descriptors(self) -> None:
+        """Another reason that one cannot be opened is no reason to do without."""
+        other = self.make()
+        self.apply(Put("/a", b"1"))
+        real = JournalFiles._made
+
+        def made(files: JournalFiles, number: int) -> int:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        self.patch(JournalFiles, "_made", made)
+        self.failureResultOf(other.put_content("/a", b"2"), StorageError)
+        self.patch(JournalFiles, "_made", real)
+        self.assertEqual(b"1", self.content("/a"))
+        self.successResultOf(other.put_content("/a", b"2"))
 
     def test_cannot_write_down(self) -> None:
         """What cannot be written down is not made."""
@@ -418,14 +452,58 @@ class FailureTests(JournalCase):
         def fdatasync(_descriptor: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
+        real = os.fdatasync
         self.patch(os, "fdatasync", fdatasync)
         self.failureResultOf(self.driver.put_content("/a", b"2"), StorageFull)
+        self.failureResultOf(self.driver.put_content("/refused", b""), StorageFull)
         self.assertEqual(b"1", self.content("/a"))
         self.assertEqual(["a", FOLDER], sorted(os.listdir(self.root)))
+        self.assertEqual(1, sum(self.records()))
+        self.patch(os, "fdatasync", real)
+        self.apply(Put("/b", b"3"))
+        self.die()
+        os.unlink(f"{self.root}/b")
+        self.start_anew()
+        self.assertEqual((b"1", b"3"), (self.content("/a"), self.content("/b")))
+        self.failureResultOf(self.driver.stat("/refused"), PathNotFound)
+
+    def test_dies_in_its_turn(self) -> None:
+        """What a process wrote down and did not get to make, the next one makes."""
+        other = self.make()
+        self.apply(Put("/a", b"1"))
+
+        def rename(disk: Disk, source: str, destination: str) -> None:
+            raise SystemExit
+
+        real = Disk.rename
+        self.patch(Disk, "rename", rename)
+        dying = self.driver.apply([Put("/a", b"2"), Put("/b", b"2")])
+        self.failureResultOf(dying, SystemExit)
+        self.patch(Disk, "rename", real)
+        self.assertEqual(b"1", self.content("/a"))
+        assert self.driver._journal is not None
+        self.driver._journal._files.close()
+        for call in self.clock.getDelayedCalls():
+            call.cancel()
+        self.drivers.remove(self.driver)
+        self.successResultOf(other.put_content("/c", b""))
+        self.driver = other
+        self.assertEqual((b"2", b"2"), (self.content("/a"), self.content("/b")))
+        self.successResultOf(other.delete("/b"))
+        self.failureResultOf(other.stat("/b"), PathNotFound)
+
+    def test_no_end(self) -> None:
+        """While no checkpoint works, the files become long, but not without end."""
+        self.apply(Put("/long", bytes(15 * SIZE)), Put("/first", b""))
+        self.apply(Put("/long", bytes(SIZE)))
+        self.apply(Put("/long", bytes(15 * SIZE)))
+        self.failureResultOf(self.driver.put_content("/a", b""), StorageFull)
+        self.clock.advance(INTERVAL)
+        self.apply(Put("/a", b""))
 
     def test_kept_by_another(self) -> None:
         """A process that does not give its turn up keeps others from changing."""
-        self.patch(journal_files, "PATIENCE", 0.0)
+        self.patch(flocks, "PATIENCE", 0.0)
         self.apply(Put("/a", b"1"))
         descriptor = os.open(f"{self.root}/{FOLDER}/turn", os.O_RDWR)
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -86,6 +86,21 @@ class OutcomeTests(DiskCase):
         self.assertEqual(b"content", self.content("/blobs/data"))
         self.assertEqual(0, self.redo(Moved("/blobs/data", "/uploads/data", inode)))
 
+    def test_moved_out(self) -> None:
+        """It goes there before what it was in is removed."""
+        inode = self.put("/uploads/data", b"content")
+        self.put("/blobs/data/in/the/way")
+        entries: list[Entry] = [
+            Gone("/blobs"),
+            Moved("/blobs/data", "/uploads/data", inode),
+            Moved("/other", "/uploads/none", inode + 1),
+        ]
+        self.redo(*entries)
+        self.assertEqual(b"content", self.content("/blobs/data"))
+        moved = Moved("/a", "/blobs/data", inode)
+        self.redo(moved, Gone("/blobs"))
+        self.assertEqual(["/a"], self.files())
+
     def test_moved_over(self) -> None:
         """It is what is there then, and not what somebody had put there before."""
         inode = self.put("/uploads/data", b"content")

@@ -220,6 +220,14 @@ class RoundTests(FastCase):
         self.wire.send(self.block)
         self.assertEqual(3, self.looks)
 
+    def test_born_in_it(self) -> None:
+        """So there is on a connection that was made in the round."""
+        self.fast._round.number = 1
+        self.ask()
+        self.wire.channel.born = 1
+        self.ask()
+        self.assertEqual(2, self.looks)
+
     def test_moved(self) -> None:
         """What does not hold any more is looked at by each, and answered anew."""
         self.fast._round.number = 1
