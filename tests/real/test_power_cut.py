@@ -17,7 +17,7 @@ from tests.real.pushers import Push, Pusher
 from tests.real.registries import Registry
 from tests.real.wire import Unexpected, connected
 
-ROUNDS = int(os.environ.get("TXREGISTRY_POWER_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("TXREGISTRY_POWER_ROUNDS", "2"))
 PUSHERS = 3
 
 
