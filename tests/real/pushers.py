@@ -65,6 +65,23 @@ class Push:
         return None
 
 
+def take_stock(
+    wire: Wire, name: str, pushes: Sequence[Push]
+) -> tuple[list[Push], list[Push], list[str]]:
+    """See what a crash has left of pushes, and push again what was not acknowledged.
+
+    Returns:
+        Those that had been acknowledged, the others, and what is wrong with any.
+    """
+    kept = [push for push in pushes if push.acknowledged]
+    lost = [push for push in pushes if not push.acknowledged]
+    problems = [push.half(wire, name) for push in lost]
+    for push in lost:
+        push.run(wire, name)
+    problems += [push.problem(wire, name) for push in [*kept, *lost]]
+    return kept, lost, [each for each in problems if each]
+
+
 class Pusher(threading.Thread):
     """Pushes one image after another, until it is cut off.
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from tests.real.case import RealTestCase
 from tests.real.images import make_layer
-from tests.real.pushers import Push, Pusher
+from tests.real.pushers import Push, Pusher, take_stock
 from tests.real.registries import Registry
 from tests.real.wire import connected
 
@@ -41,18 +41,13 @@ class CrashTests(RealTestCase):
             pushes = self.push_and_kill(registry)
             registry.start()
             with connected(registry.port) as wire:
-                kept = [push for push in pushes if push.acknowledged]
-                lost = [push for push in pushes if not push.acknowledged]
-                problems = [push.half(wire, "app") for push in lost]
-                for push in lost:
-                    push.run(wire, "app")
-                problems += [push.problem(wire, "app") for push in [*kept, *lost]]
-            self.assertEqual([], [each for each in problems if each])
+                kept, lost, problems = take_stock(wire, "app", pushes)
+            self.assertEqual([], problems)
             acknowledged += kept + lost
             pushed_again += len(lost)
         with connected(registry.port) as wire:
-            problems = [push.problem(wire, "app") for push in acknowledged]
-            self.assertEqual([], [each for each in problems if each])
+            looks = [push.problem(wire, "app") for push in acknowledged]
+            self.assertEqual([], [each for each in looks if each])
             self.assertEqual(
                 sorted(push.tag for push in acknowledged), wire.tags("app")
             )

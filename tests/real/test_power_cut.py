@@ -13,7 +13,7 @@ import time
 from tests.real.case import RealTestCase
 from tests.real.images import make_image, make_layer
 from tests.real.mounts import ExtDisk
-from tests.real.pushers import Push, Pusher
+from tests.real.pushers import Push, Pusher, take_stock
 from tests.real.registries import Registry
 from tests.real.wire import Unexpected, connected
 
@@ -42,21 +42,16 @@ class PowerCutTests(RealTestCase):
             pushes = self.push_and_cut(registry, disk, deleted)
             registry.start()
             with connected(registry.port) as wire:
-                kept = [push for push in pushes if push.acknowledged]
-                lost = [push for push in pushes if not push.acknowledged]
-                problems = [push.half(wire, "app") for push in lost]
-                for push in lost:
-                    push.run(wire, "app")
-                acknowledged += kept + lost
-                problems += [push.problem(wire, "app") for push in [*kept, *lost]]
+                kept, lost, problems = take_stock(wire, "app", pushes)
                 tags = wire.tags("app")
-            self.assertEqual([], [each for each in problems if each])
+            self.assertEqual([], problems)
+            acknowledged += kept + lost
             self.assertEqual(set(), set(deleted) & set(tags))
             self.assertLessEqual({push.tag for push in acknowledged}, set(tags))
             self.assertGreater(len(kept), 0, f"round {number}")
         with connected(registry.port) as wire:
-            problems = [push.problem(wire, "app") for push in acknowledged]
-        self.assertEqual([], [each for each in problems if each])
+            looks = [push.problem(wire, "app") for push in acknowledged]
+        self.assertEqual([], [each for each in looks if each])
         self.assertGreater(len(deleted), 0)
 
     def push_and_cut(

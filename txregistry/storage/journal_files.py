@@ -37,6 +37,7 @@ from attrs import astuple, evolve, frozen
 from txregistry.storage.disk import Disk, read_all
 from txregistry.storage.file_systems import keeps_order, sync_file_system
 from txregistry.storage.flocks import is_taken, take
+from txregistry.storage.meanings import NO_ROOM
 from txregistry.storage.records import BLOCK, Entry, pack, unpack
 from txregistry.storage.redoing import Outcome
 
@@ -50,8 +51,6 @@ _STATE: Final = struct.Struct("<QQQQQ")
 
 # As many times as long a file may become, while no checkpoint works.
 _LONGEST: Final = 16
-
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NoJournal(Exception):
@@ -262,7 +261,7 @@ class JournalFiles:
             self._users = os.open(f"{self._folder}/users", flags, 0o666)
             self._turn = os.open(f"{self._folder}/turn", flags, 0o666)
         except OSError as error:
-            if error.errno in _NO_ROOM:  # so nobody has it open
+            if error.errno in NO_ROOM:  # so nobody has it open
                 raise NoJournal(str(error)) from error
             raise
         redone = 0
@@ -337,7 +336,7 @@ class JournalFiles:
                     self._logs[number] = self._made(number)
                 except OSError as error:
                     state = self._state
-                    if error.errno in _NO_ROOM and not (state.end or state.old):
+                    if error.errno in NO_ROOM and not (state.end or state.old):
                         raise NoJournal(str(error)) from error
                     raise
 

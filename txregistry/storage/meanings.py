@@ -31,7 +31,7 @@ _IN_THE_WAY: Final = (
     errno.ENOTEMPTY,
     errno.ENXIO,
 )
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class translated:  # noqa: N801 - it reads as a verb, as contextlib's own do
@@ -66,7 +66,7 @@ class translated:  # noqa: N801 - it reads as a verb, as contextlib's own do
 
 def _meaning(error: OSError, path: str, writing: bool, missing: str) -> StorageError:
     code = error.errno
-    if code in _NO_ROOM:
+    if code in NO_ROOM:
         return StorageFull(f"{NAME}: {error.strerror}: {path}")
     if code == errno.ENOENT or (code in _NOTHING_THERE and not writing):
         return PathNotFound(missing, NAME)
