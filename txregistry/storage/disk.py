@@ -15,12 +15,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
 from stat import S_ISDIR, S_ISREG
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from txregistry.storage.paths import ROOT, are_segments, is_segment
 from txregistry.storage.rounds import Rounds
+from txregistry.storage.segments import ROOT, are_segments, is_segment
 from txregistry.storage.settling import Settled
-from txregistry.streams import Piece
+
+if TYPE_CHECKING:
+    from txregistry.streams import Piece
 
 _TOGETHER: Final = 1000  # names of a folder that are looked at together
 _PIECE: Final = 1024 * 1024  # bytes that are read at a time
@@ -41,6 +43,9 @@ _GO_LEFTOVER: Final = re.compile(
 
 # What removing a tree fails with when somebody puts something into it meanwhile.
 _CHANGED: Final = (errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
+
+# What a file system answers that has no room for something.
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 # What a file system answers that cannot sync a directory.
 CANNOT_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)

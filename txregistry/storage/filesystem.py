@@ -43,15 +43,7 @@ from txregistry.interfaces import (
     Together,
     groups_of,
 )
-from txregistry.storage.batches import (
-    Batch,
-    DeleteStep,
-    MoveStep,
-    PublishStep,
-    Step,
-    path_of,
-    step_of,
-)
+from txregistry.storage.batches import Batch
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -66,12 +58,17 @@ from txregistry.storage.journal_files import JournalFiles
 from txregistry.storage.listings import Listings
 from txregistry.storage.meanings import NAME, translated
 from txregistry.storage.options import refuse_unknown
-from txregistry.storage.paths import (
-    ROOT,
-    require_path,
-    require_path_or_root,
-)
+from txregistry.storage.paths import require_path, require_path_or_root
+from txregistry.storage.segments import ROOT
 from txregistry.storage.sources import RangeSource
+from txregistry.storage.steps import (
+    DeleteStep,
+    MoveStep,
+    PublishStep,
+    Step,
+    path_of,
+    step_of,
+)
 from txregistry.storage.syncs import Syncs, ThreadSyncs, syncs_of
 from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch

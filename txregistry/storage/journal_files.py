@@ -34,10 +34,9 @@ from typing import Final
 
 from attrs import astuple, evolve, frozen
 
-from txregistry.storage.disk import Disk, read_all
+from txregistry.storage.disk import NO_ROOM, Disk, read_all
 from txregistry.storage.file_systems import keeps_order, sync_file_system
 from txregistry.storage.flocks import is_taken, take
-from txregistry.storage.meanings import NO_ROOM
 from txregistry.storage.records import BLOCK, Entry, pack, unpack
 from txregistry.storage.redoing import Outcome
 

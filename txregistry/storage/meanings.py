@@ -12,6 +12,7 @@ from txregistry.interfaces import (
     StorageError,
     StorageFull,
 )
+from txregistry.storage.disk import NO_ROOM
 from txregistry.storage.paths import PathObstructed
 
 NAME: Final = "filesystem"
@@ -31,7 +32,6 @@ _IN_THE_WAY: Final = (
     errno.ENOTEMPTY,
     errno.ENXIO,
 )
-NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class translated:  # noqa: N801 - it reads as a verb, as contextlib's own do

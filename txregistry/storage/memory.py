@@ -24,12 +24,12 @@ from txregistry.interfaces import (
 )
 from txregistry.storage.options import refuse_unknown
 from txregistry.storage.paths import (
-    ROOT,
     PathObstructed,
     require_path,
     require_path_or_root,
 )
 from txregistry.storage.searching import holders_by_asking
+from txregistry.storage.segments import ROOT
 from txregistry.storage.sources import RangeSource
 from txregistry.storage.writers import WriterState
 

@@ -5,16 +5,8 @@ The grammar is that of IStorageDriver; no driver sees a path that is outside of 
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from txregistry.interfaces import InvalidPath, PathError
-
-ROOT: Final = "/"
-
-_SEGMENT_PATTERN = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
-_SEGMENT: Final = re.compile(_SEGMENT_PATTERN)
-_PATH: Final = re.compile(f"(?:/{_SEGMENT_PATTERN})+")
+from txregistry.storage.segments import ROOT, is_path
 
 
 class PathObstructed(PathError):
@@ -33,7 +25,7 @@ def require_path(path: str, driver: str) -> None:
     Raises:
         InvalidPath: It is none.
     """
-    if _PATH.fullmatch(path) is None:
+    if not is_path(path):
         raise InvalidPath(path, driver)
 
 
@@ -49,13 +41,3 @@ def require_path_or_root(path: str, driver: str) -> None:
     """
     if path != ROOT:
         require_path(path, driver)
-
-
-def are_segments(path: str) -> bool:
-    """Say whether a path without the first slash is one, or nothing."""
-    return not path or _PATH.fullmatch(f"/{path}") is not None
-
-
-def is_segment(name: str) -> bool:
-    """Say whether a name can stand between two slashes of a path."""
-    return _SEGMENT.fullmatch(name) is not None

@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from os.path import dirname
 from typing import Final
 
-from twisted.logger import Logger
-
 from txregistry.storage.disk import Disk, open_to_read, read_all
 from txregistry.storage.records import Entry, Gone, Moved, Written
-
-_log = Logger()
 
 # With what a change fails for which there was no place when it was made, either.
 _NO_PLACE: Final = (
@@ -100,7 +96,10 @@ def _where_there_is_place(entry: Entry, is_last: bool) -> Iterator[None]:
         if error.errno not in _NO_PLACE:
             raise
         if is_last:
-            _log.warn(
+            # Only now, because a process that has no Twisted may do this.
+            from twisted.logger import Logger
+
+            Logger().warn(
                 "journal: no place for {path}: {error}",
                 path=entry.path,
                 error=error.strerror,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces import InvalidPath
-from txregistry.storage.paths import is_segment, require_path, require_path_or_root
+from txregistry.storage.paths import require_path, require_path_or_root
+from txregistry.storage.segments import is_segment
 
 SEGMENTS = st.text("abcXYZ019._-", min_size=1).filter(lambda s: s not in (".", ".."))
 ANYTHING = st.text(st.sampled_from("/._-aZ0 \\:%~\0\näé٣\ud800"), max_size=12)
