@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -16,6 +13,7 @@ from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from txregistry.processes import start_module, usable
 from txregistry.workers.assignment import (
     ASSIGNMENT,
     COMMANDS,
@@ -26,13 +24,6 @@ from txregistry.workers.lines import LineReader, to_line
 from txregistry.workers.supervising import Hears, WorkerProcess
 
 _MODULE: Final = "txregistry.worker"
-
-# What a terminal sends to all of its processes, or people to the one that minds us,
-# reaches workers by way of that one.
-_NOT_FOR_WORKERS: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-
-# By which systemd hands over sockets.
-_OF_SYSTEMD: Final = frozenset({"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
 
 
 class Channel(ProcessProtocol):
@@ -88,7 +79,7 @@ class Spawner:
     sockets: Sequence[int]
     environ: Mapping[str, str]
     files: Callable[[], Sequence[int]] = tuple
-    streams: tuple[int, int] = field(factory=lambda: (_usable(1), _usable(2)))
+    streams: tuple[int, int] = field(factory=lambda: (usable(1), usable(2)))
 
     def __call__(self, number: int, hears: Hears) -> WorkerProcess:
         """See Spawn."""
@@ -102,34 +93,15 @@ class Spawner:
         }
         for index, descriptor in enumerate([*self.sockets, *self.files()]):
             descriptors[FIRST_SOCKET + index] = descriptor
-        # Not the working folder: what lies there is none of the program's business.
-        argv = [sys.executable, "-P", "-m", _MODULE, str(number)]
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_WORKERS)
-        try:
-            self.reactor.spawnProcess(
-                channel, sys.executable, argv, self._environ(), childFDs=descriptors
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        start_module(
+            self.reactor,
+            channel,
+            _MODULE,
+            [str(number)],
+            descriptors,
+            self.environ,
+        )
         return channel
-
-    def _environ(self) -> dict[str, str]:
-        found = {k: v for k, v in self.environ.items() if k not in _OF_SYSTEMD}
-        home = Path(__file__).parents[2]
-        if home.name not in ("site-packages", "dist-packages"):
-            # Such as a checkout, which twistd finds in the working folder.
-            path = found.get("PYTHONPATH")
-            found["PYTHONPATH"] = f"{home}{os.pathsep}{path}" if path else str(home)
-        return found
-
-
-def _usable(descriptor: int) -> int:
-    """Return a standard stream's descriptor, or that of nothing if we have none."""
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    return descriptor
 
 
 def _shown(reason: BaseException | None) -> str:
