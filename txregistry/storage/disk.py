@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
+from itertools import count
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -63,6 +64,8 @@ class Disk:
     def __init__(self, root: str) -> None:
         """Take the folder's absolute path. It is made when something is put there."""
         self.root = root
+        self._own = os.urandom(12).hex()
+        self._numbers = count()
         self._rounds = Rounds(_sync_directory)
         self._settled = Settled(root)
 
@@ -122,25 +125,21 @@ class Disk:
 
     def make_directory(self, directory: str) -> None:
         """Make a folder and those above it. They become durable with ``sync``."""
-        if os.path.isdir(directory):
-            return
-        self.make_directory(os.path.dirname(directory))
-        self._settled.made(directory)
+        if not os.path.isdir(directory):
+            self.add_directory(directory)
+
+    def add_directory(self, directory: str) -> None:
+        """Make a folder that is not there, most likely, and those above it."""
         try:
-            self.mkdir(directory)
-        except FileExistsError:
-            # It may be gone again, which is another error than that of a file there.
-            if not S_ISDIR(os.stat(directory).st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
-        # Once more: who was not done yet with one that was there before may have taken
-        # it for durable meanwhile.
-        self._settled.made(directory)
-        if not directory.startswith(f"{self.root}/"):
-            self.sync_directory(os.path.dirname(directory))
+            self._add_directory(directory)
+        except FileNotFoundError:
+            self.make_directory(os.path.dirname(directory))
+            self._add_directory(directory)
 
     def temporary(self, place: str) -> str:
         """Name a file beside another one that no path of a driver leads to."""
-        return f"{os.path.dirname(place)}/~{os.urandom(16).hex()}.tmp"
+        name = f"~{self._own}{next(self._numbers):08x}.tmp"
+        return f"{os.path.dirname(place)}/{name}"
 
     def sync(self, directory: str) -> None:
         """Make the names in a folder durable, and the folder's own name."""
@@ -193,6 +192,20 @@ class Disk:
             for path in below:
                 self.remove_tree(path)
             os.rmdir(place)
+
+    def _add_directory(self, directory: str) -> None:
+        self._settled.made(directory)
+        try:
+            self.mkdir(directory)
+        except FileExistsError:
+            # It may be gone again, which is another error than that of a file there.
+            if not S_ISDIR(os.stat(directory).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
+        # Once more: who was not done yet with one that was there before may have taken
+        # it for durable meanwhile.
+        self._settled.made(directory)
+        if not directory.startswith(f"{self.root}/"):
+            self.sync_directory(os.path.dirname(directory))
 
     def _remove(self, place: str, attempts: int) -> None:
         try:
