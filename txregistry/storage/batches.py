@@ -20,9 +20,11 @@ from itertools import chain
 from txregistry.storage.disk import Disk
 from txregistry.storage.journal import Journal
 from txregistry.storage.journal_files import NoJournal
-from txregistry.storage.records import Entry
+from txregistry.storage.puts import PutStep
+from txregistry.storage.records import Entry, Written
 from txregistry.storage.steps import MoveStep, PublishStep, Step
 from txregistry.storage.syncs import Syncs
+from txregistry.storage.works import CannotWrite, take_effect
 from txregistry.threads import InThread, to_the_end
 
 
@@ -93,8 +95,13 @@ class Batch:
         try:
             with self._translated(steps[0].path, True):
                 await to_the_end(journal.make(_Kept(self, steps)))
+        except CannotWrite as cannot:
+            with self._translated(cannot.path, True):
+                raise cannot.error from cannot
         except NoJournal:
-            await self._make(steps)
+            puts = [each for each in steps if isinstance(each, PutStep)]
+            await self._finish(partial(_end, puts))  # they are prepared anew
+            return False
         return True
 
     async def _sync_sources(self, moving: Sequence[PublishStep | MoveStep]) -> None:
@@ -116,10 +123,7 @@ class Batch:
         """Have steps take effect in their order, in any thread."""
         for step in group:
             with self._translated(step.path, step.writes):
-                try:
-                    step.take_effect()
-                except FileNotFoundError:
-                    step.take_effect_anew()
+                take_effect(step)
 
     async def _finish(self, work: Callable[[], None]) -> None:
         await to_the_end(self._in_thread(work))
@@ -147,9 +151,18 @@ class _Kept:
         self._batch = batch
         self._steps = steps
 
+    @property
+    def files(self) -> Sequence[Written] | None:
+        """See Work."""
+        puts = [each for each in self._steps if isinstance(each, PutStep)]
+        return None if len(puts) < len(self._steps) else [each.entry for each in puts]
+
     def prepare(self) -> Sequence[Entry]:
         """See Work."""
         self._batch.prepare(self._steps)
+        for step in self._steps:
+            if isinstance(step, PutStep):
+                step.close()  # nobody syncs it
         entries = (step.entry for step in self._steps)
         return [entry for entry in entries if entry is not None]
 

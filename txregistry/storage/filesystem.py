@@ -22,7 +22,7 @@ from itertools import chain
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
@@ -44,6 +44,7 @@ from txregistry.interfaces import (
     groups_of,
 )
 from txregistry.storage.batches import Batch
+from txregistry.storage.clerk import Clerk, starts_clerk
 from txregistry.storage.disk import (
     Disk,
     SameContent,
@@ -438,7 +439,9 @@ class FilesystemFactory:
         disk, in_thread = Disk(root), in_threads_of(reactor)
         syncs = syncs_of(reactor, ThreadSyncs(disk, in_thread))
         has_journal = _flag(options.get("journal", True))
-        journal = Journal(JournalFiles(disk), in_thread, reactor, has_journal)
+        start = starts_clerk(reactor, root, os.environ)
+        clerk = Clerk(reactor, start) if IReactorProcess.providedBy(reactor) else None
+        journal = Journal(JournalFiles(disk), in_thread, reactor, has_journal, clerk)
         return FilesystemDriver(disk, reactor, in_thread, syncs, journal)
 
 

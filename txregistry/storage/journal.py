@@ -5,8 +5,8 @@ file system has nothing to do but that write; then the files are made as they ar
 and their turn to be durable comes with the next checkpoint. What a crash of the machine
 takes until then, the journal makes again at the next start.
 
-What comes while a thread is at it waits, and is written down together afterwards: many
-who push at a time wait for one write.
+What comes meanwhile waits, and is written down together afterwards: many who push at a
+time wait for one write. A thread does it, or the clerk, where it is about small files.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import errno
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.storage.clerk import Clerk, ClerkGone
 from txregistry.storage.journal_files import JournalFiles
-from txregistry.storage.records import Entry
+from txregistry.storage.works import Outcomes, Work, make_together
 from txregistry.threads import InThread
 
 _log = Logger()
@@ -36,24 +37,6 @@ MOST: Final = 64  # works that are written down together
 _LAST: Final = 3  # checkpoints at the end; another process may go on
 
 
-class Work(Protocol):
-    """Changes of one batch, in another thread."""
-
-    def prepare(self) -> Sequence[Entry]:
-        """Make ready what nobody sees yet; return what is to be written down.
-
-        Raises:
-            Exception: The changes cannot be made.
-        """
-
-    def take_effect(self) -> None:
-        """Make the changes.
-
-        Raises:
-            Exception: One could not be made.
-        """
-
-
 class Journal:
     """Changes of a folder, by one process."""
 
@@ -63,6 +46,7 @@ class Journal:
         in_thread: InThread,
         clock: IReactorTime,
         is_wanted: bool = True,
+        clerk: Clerk | None = None,
     ) -> None:
         """Prepare.
 
@@ -72,7 +56,9 @@ class Journal:
             clock: Time.
             is_wanted: Whether changes are to be made with it; if not, what one holds
                 is made again at the start, and that is all.
+            clerk: Makes small files in a process of its own; None: threads do.
         """
+        self._clerk = clerk
         self._is_wanted = is_wanted
         self._files = files
         self._in_thread = in_thread
@@ -84,6 +70,8 @@ class Journal:
         self._idle: list[Deferred[None]] = []
         self._away_until = 0.0
         self._has_made = False
+        self._has_clerk_made = False
+        self._has_started = False  # so that it will be stopped
         self._has_stopped = False
 
     @property
@@ -97,6 +85,7 @@ class Journal:
         Raises:
             OSError: It does not work.
         """
+        self._has_started = True
         try:
             redone = await self._in_thread(self._files.recover)
         except OSError as error:
@@ -125,6 +114,8 @@ class Journal:
             if not await self._check():
                 break
         self._files.close()
+        if self._clerk is not None:
+            await self._clerk.stop()
 
     def make(self, work: Work) -> Deferred[None]:
         """Make changes durably.
@@ -147,49 +138,50 @@ class Journal:
         self._is_busy = True
         number = min(len(self._waiting), MOST)
         group = [self._waiting.popleft() for _ in range(number)]
-        making = self._in_thread(partial(self._make, [work for work, _ in group]))
+        making = self._begin([work for work, _ in group])
         making.addBoth(self._end, [made for _, made in group])
 
-    def _make(self, works: Sequence[Work]) -> list[Failure | None]:
-        """Make changes, in a thread; return what each failed with, or None."""
-        outcomes: list[Failure | None] = []
-        entries: list[Entry] = []
-        for work in works:
-            try:
-                entries += work.prepare()
-            except Exception:  # whatever it is, it is that work's
-                outcomes.append(Failure())
-            else:
-                outcomes.append(None)
-        good = [number for number, failed in enumerate(outcomes) if failed is None]
-        if not good:
-            return outcomes
-        try:
-            with self._files.turn():
-                self._files.append(entries)
-                for number in good:
-                    try:
-                        works[number].take_effect()
-                    except Exception:
-                        outcomes[number] = Failure()
-        except Exception:
-            failure = Failure()
-            for number in good:
-                outcomes[number] = outcomes[number] or failure
+    def _begin(self, works: Sequence[Work]) -> Deferred[Outcomes]:
+        making = self._hand_over(works)
+        if making is None:
+            return self._in_thread(partial(make_together, self._files, works))
+        return making.addCallbacks(self._note, self._make_anew, errbackArgs=(works,))
+
+    def _hand_over(self, works: Sequence[Work]) -> Deferred[Outcomes] | None:
+        """Have the clerk make works, if it is there and they are what it can make."""
+        clerk = self._clerk
+        # Not before we have the journal open ourselves: a checkpoint hears only then
+        # of what could not be written.
+        if clerk is None or not (self._has_started and self._files.are_open):
+            return None
+        files = [work.files for work in works if work.files is not None]
+        return clerk.make(files) if len(files) == len(works) else None
+
+    def _note(self, outcomes: Outcomes) -> Outcomes:
+        self._has_clerk_made = True
         return outcomes
 
+    def _make_anew(self, failure: Failure, works: Sequence[Work]) -> Deferred[Outcomes]:
+        # What was written down was made, or whoever has the next turn makes it; to
+        # make it once more changes nothing.
+        failure.trap(ClerkGone)
+        return self._in_thread(partial(make_together, self._files, works))
+
     def _end(
-        self, outcomes: list[Failure | None] | Failure, made: Sequence[Deferred[None]]
+        self, outcomes: Outcomes | Failure, made: Sequence[Deferred[None]]
     ) -> None:
         self._is_busy, self._has_made = False, True
         self._plan_checkpoint()
         self._go_on()
         if isinstance(outcomes, Failure):
-            outcomes = [outcomes] * len(made)
+            outcomes = [outcomes.value] * len(made)
         for each, outcome in zip(made, outcomes, strict=True):
-            if outcome is not None and getattr(outcome.value, "lasts", False):
+            if outcome is None:
+                each.callback(None)
+                continue
+            if getattr(outcome, "lasts", False):
                 self._away_until = self._clock.seconds() + INTERVAL
-            each.callback(outcome)
+            each.errback(outcome)
         if not self._is_busy:
             idle, self._idle = self._idle, []
             for waiting in idle:
@@ -204,13 +196,17 @@ class Journal:
 
     async def _check(self) -> bool:
         """Make a checkpoint; say whether to make another one."""
+        anyway, self._has_clerk_made = self._has_clerk_made, False
         self._has_made, has_failed = False, False
         try:
-            is_clean = await self._in_thread(self._files.checkpoint)
+            checkpoint = partial(self._files.checkpoint, anyway)
+            is_clean = await self._in_thread(checkpoint)
         except Exception as error:  # whatever it is, the records are there still
             is_clean, has_failed = False, True
             _log.critical("the journal stays, and is needed: {error}", error=error)
         self._checking = self._next = None
         if self._has_made or not is_clean:
             self._plan_checkpoint()
+        elif self._clerk is not None:
+            self._clerk.rest()
         return not (is_clean or has_failed)

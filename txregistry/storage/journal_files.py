@@ -114,6 +114,7 @@ class JournalFiles:
         self._lock = Lock()
         self._users = -1
         self._turn = -1
+        self._known: _State | None = None  # while it is our turn
         self._logs: dict[int, int] = {}
 
     def recover(self) -> int:
@@ -142,13 +143,14 @@ class JournalFiles:
             self._require_open()
             take(self._turn, fcntl.LOCK_EX)
             try:
+                self._known = self._state
                 self._require_logs()
-                self._go_on(self._state)
+                self._go_on(self._known)
                 yield
-                state = self._state
-                if state.begun:
-                    self._state = evolve(state, begun=0)
+                if self._known.begun:
+                    self._state = evolve(self._known, begun=0)
             finally:
+                self._known = None
                 fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -173,8 +175,17 @@ class JournalFiles:
         end = state.end + len(record)
         self._state = evolve(state, end=end, begun=state.end + 1)
 
-    def checkpoint(self) -> bool:
+    @property
+    def are_open(self) -> bool:
+        """Whether this process has them open."""
+        return self._users >= 0
+
+    def checkpoint(self, anyway: bool = False) -> bool:
         """Make durable what was made so far, and drop its records.
+
+        Args:
+            anyway: Also if this process has them not open: another one has made
+                something for it.
 
         Returns:
             Whether nothing was made meanwhile; then the files are closed.
@@ -184,7 +195,7 @@ class JournalFiles:
                 after a crash. The records are kept.
         """
         with self._lock:
-            if self._users < 0:
+            if self._users < 0 and not anyway:
                 return True
         with self.turn():
             if self._state.failed:
@@ -365,6 +376,8 @@ class JournalFiles:
 
     @property
     def _state(self) -> _State:
+        if self._known is not None:
+            return self._known
         content = os.pread(self._turn, _STATE.size, 0)
         if len(content) != _STATE.size:
             raise OSError(errno.EIO, "somebody has changed the journal")
@@ -373,6 +386,8 @@ class JournalFiles:
     @_state.setter
     def _state(self, state: _State) -> None:
         _write_at(self._turn, _STATE.pack(*astuple(state)), 0)
+        if self._known is not None:
+            self._known = state
 
     def _close(self) -> None:
         for descriptor in (self._users, self._turn, *self._logs.values()):

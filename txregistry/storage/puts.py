@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from txregistry.storage.disk import Disk, persistently, write_all
-from txregistry.storage.records import Entry, Written
+from txregistry.storage.records import Written
 
 
 class PutStep:
@@ -43,7 +43,7 @@ class PutStep:
         self._disk.put(self._place, self._content)
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> Written:
         """See Step."""
         return Written(self.path, self._content)
 
@@ -52,11 +52,15 @@ class PutStep:
         """See Step."""
         return self._temporary is not None
 
-    def end(self) -> None:
-        """See Step."""
+    def close(self) -> None:
+        """Give up the open file, which need not be synced, or is."""
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = ()
+
+    def end(self) -> None:
+        """See Step."""
+        self.close()
         if self._temporary is not None:
             with suppress(FileNotFoundError):
                 os.unlink(self._temporary)
@@ -67,7 +71,7 @@ class PutStep:
         try:
             descriptor = os.open(temporary, flags, 0o666)
         except FileNotFoundError:
-            self._disk.make_directory(self.folder)
+            self._disk.add_directory(self.folder)
             descriptor = os.open(temporary, flags, 0o666)
         self._temporary = temporary
         return descriptor

@@ -1,6 +1,7 @@
 """Whatever a crash of the machine takes, the journal makes what was confirmed again.
 
-Processes change a store, in turn and with checkpoints at any time; then a crash leaves
+Processes change a store, in turn and with checkpoints at any time, and each has a clerk
+that dies now and then; then a crash leaves
 of what was not synced anything that a file system may leave: files that are as they
 were before, empty, away, moved or not moved, removed or not.
 """
@@ -20,6 +21,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.storage.clerks import InlineClerk
 from tests.unit.storage.places import new_place
 from txregistry.interfaces import PathNotFound, Publish, Put, Vanish
 from txregistry.storage.disk import Disk
@@ -33,7 +35,12 @@ FOLDERS = ["/a", "/b", "/a/y"]
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "delete", "vanish", "publish", "checkpoint"]),
+        st.sampled_from(
+            [
+                *("put", "put", "put", "delete", "vanish", "publish", "checkpoint"),
+                *("clerk dies before", "clerk dies after"),
+            ]
+        ),
         st.integers(0, 1),
         st.sampled_from(FILES),
         st.sampled_from(FOLDERS),
@@ -56,6 +63,7 @@ class Store:
         self._chance = chance
         self._durable: dict[str, bytes] = {}
         self._moved: dict[str, tuple[str, bytes]] = {}
+        self._clerks: list[InlineClerk] = []
         self._clocks = [Clock(), Clock()]
         self._drivers = [self._driver(clock) for clock in self._clocks]
         self._number = 0
@@ -71,6 +79,8 @@ class Store:
         elif kind == "publish":
             self._end(self._publish(driver, path, content))
             self.confirmed[path] = content
+        elif kind.startswith("clerk"):
+            self._clerks[process].dies = kind.rpartition(" ")[2]
         elif kind == "checkpoint":
             self._clocks[process].advance(INTERVAL)
         else:
@@ -91,6 +101,8 @@ class Store:
         for driver in self._drivers:
             assert driver._journal is not None
             driver._journal._files.close()
+        for clerk in self._clerks:
+            clerk.files.close()
         now = self._files()
         for path in {*now, *self._durable}:
             old, new = self._durable.get(path), now.get(path)
@@ -111,16 +123,21 @@ class Store:
 
     def recovered(self) -> dict[str, bytes]:
         """Start anew; return what the files hold then."""
-        driver = self._driver(Clock())
-        self._end(driver.start())
-        self._end(driver.stop())
+        self._end(self._driver(Clock()).stop())
         return self._files()
 
     def _driver(self, clock: Clock) -> FilesystemDriver:
         disk = Disk(self.root)
-        files = JournalFiles(disk, 3 * BLOCK, lambda _: True, self._synced)
-        journal = Journal(files, execute, clock)
-        return FilesystemDriver(disk, clock, execute, journal=journal)
+        files, others = (
+            JournalFiles(disk, 3 * BLOCK, lambda _: True, self._synced)
+            for _ in range(2)
+        )
+        self._clerks.append(InlineClerk(Disk(self.root), others))
+        clerk: Any = self._clerks[-1]
+        journal = Journal(files, execute, clock, clerk=clerk)
+        driver = FilesystemDriver(disk, clock, execute, journal=journal)
+        self._end(driver.start())
+        return driver
 
     async def _write(self, driver: FilesystemDriver, path: str, content: bytes) -> None:
         source = f"/uploads/{self._number}/data"

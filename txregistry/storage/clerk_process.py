@@ -1,0 +1,111 @@
+"""The clerk's process: ``python -m txregistry.storage.clerk_process FOLDER``.
+
+A registry starts it; it is no command for people. On descriptor 0 it has a socket, and
+at each message makes small files, durably, and says what became of them. It ends when
+the registry does.
+
+It has an interpreter for itself: making a file takes a dozen system calls, and a thread
+of the registry's own would wait for its interpreter after each. For the same reason it
+imports little.
+"""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from txregistry.storage.disk import Disk
+from txregistry.storage.journal_files import JournalFiles, NoJournal
+from txregistry.storage.records import Written
+from txregistry.storage.works import CannotWrite, Files, Outcomes, make_together
+
+CHANNEL: Final = 0
+
+# So many bytes a message may have: less than a socket of this kind takes at once.
+MOST: Final = 128 * 1024
+
+READY: Final = marshal.dumps("ready")
+
+
+def serve(channel: socket.socket, files: JournalFiles, disk: Disk) -> None:
+    """Make what the messages ask for, until there is nobody who asks.
+
+    Args:
+        channel: Keeps messages apart (``SOCK_SEQPACKET``), and blocks.
+        files: The journal's files; closed at a message without files, and in the end.
+        disk: The folder.
+    """
+    buffer = bytearray(MOST)
+    try:
+        channel.send(READY)
+        while length := channel.recv_into(buffer):
+            reply = answer(memoryview(buffer)[:length], files, disk)
+            if reply:
+                channel.send(reply)
+    finally:
+        files.close()
+
+
+def ask(works: Sequence[Sequence[Written]]) -> bytes:
+    """Return a message: small files of several works; none: nothing is to come."""
+    return marshal.dumps(
+        [[(each.path, each.content) for each in work] for work in works]
+    )
+
+
+def answer(message: bytes | memoryview, files: JournalFiles, disk: Disk) -> bytes:
+    """Do what a message asks for; return what is to be said of it, if anything."""
+    asked = marshal.loads(message)
+    if not asked:
+        files.close()
+        return b""
+    works = [Files(disk, [Written(*each) for each in work]) for work in asked]
+    try:
+        outcomes = make_together(files, works)
+    finally:
+        for work in works:
+            work.end()
+    return marshal.dumps([each and _told(each) for each in outcomes])
+
+
+def answered(message: bytes) -> Outcomes:
+    """Return what became of works; the other way round of what the process says."""
+    return [_exception(*each) if each else None for each in marshal.loads(message)]
+
+
+def _told(error: BaseException) -> tuple[str, str, int, str]:
+    if isinstance(error, NoJournal):
+        return "none", "", int(error.lasts), str(error)
+    if isinstance(error, CannotWrite):
+        return "file", error.path, *_of(error.error)
+    if isinstance(error, OSError):
+        return "all", "", *_of(error)
+    raise error
+
+
+def _of(error: OSError) -> tuple[int, str]:
+    return error.errno or errno.EIO, error.strerror or str(error)
+
+
+def _exception(kind: str, path: str, number: int, text: str) -> Exception:
+    if kind == "none":
+        return NoJournal(text, bool(number))
+    error = OSError(number, text)
+    return CannotWrite(path, error) if kind == "file" else error
+
+
+def main() -> None:
+    """Serve the registry that has started this."""
+    disk = Disk(sys.argv[1])
+    channel = socket.socket(fileno=CHANNEL)
+    with suppress(ConnectionError):  # it is gone
+        serve(channel, JournalFiles(disk), disk)
+
+
+if __name__ == "__main__":
+    main()
