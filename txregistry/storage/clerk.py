@@ -10,10 +10,12 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IProcessProtocol, IReadDescriptor
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,7 +38,7 @@ _UNHEARD: Final = (*NOT_FOR_OTHERS, signal.SIGTERM)
 
 _EACH: Final = 64  # bytes of a message that a file takes beside its path and content
 
-Start = Callable[[IProcessProtocol, int], None]
+Start = Callable[[int], None]
 """Starts the process, which has the socket of that descriptor; raises OSError."""
 
 
@@ -78,10 +80,9 @@ class Clerk:
         if not self._is_ready:
             self._begin()
             return None
-        sizes = (
-            _EACH + len(each.path) + len(each.content) for w in works for each in w
-        )
-        if sum(sizes) > MOST or not self._send(ask(works)):
+        files = chain.from_iterable(works)
+        size = sum(_EACH + len(each.path) + len(each.content) for each in files)
+        if size > MOST or not self._send(ask(works)):
             return None
         self._making = Deferred()
         return self._making
@@ -94,9 +95,10 @@ class Clerk:
     def stop(self) -> Deferred[None]:
         """End it; nothing is being made. Fires when it has ended."""
         self._has_stopped = True
-        if self._channel is None or self._ended is None:
+        if self._channel is None:
             return succeed(None)
         self._channel.shutdown(socket.SHUT_WR)
+        self._ended = Deferred()
         return self._ended
 
     def doRead(self) -> None:
@@ -130,24 +132,28 @@ class Clerk:
         return "clerk"
 
     def _begin(self) -> None:
-        if self._ended is not None or self._has_stopped:
+        if self._channel is not None or self._has_stopped:
             return
         if self._reactor.seconds() < self._not_before:
             return
         self._not_before = self._reactor.seconds() + _PAUSE
+        try:
+            self._channel = self._started()
+        except OSError as error:
+            _log.warn("no process for the journal: {error}", error=error)
+        else:
+            self._reactor.addReader(self)
+
+    def _started(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ended = Deferred()
         with theirs:
             try:
-                self._start(_Ears(self._end), theirs.fileno())
-            except OSError as error:
+                self._start(theirs.fileno())
+            except OSError:
                 ours.close()
-                self._ended = None
-                _log.warn("no process for the journal: {error}", error=error)
-                return
+                raise
         ours.setblocking(False)
-        self._channel = ours
-        self._reactor.addReader(self)
+        return ours
 
     def _send(self, message: bytes) -> bool:
         assert self._channel is not None
@@ -158,36 +164,19 @@ class Clerk:
         return True
 
     def _lose(self) -> None:
-        """Give up the channel; what was asked for may be made or not."""
-        if self._channel is not None:
-            self._reactor.removeReader(self)
-            self._channel.close()
+        """Give up the channel, which it has closed last of all, if it could."""
+        if self._channel is None:
+            return
+        self._reactor.removeReader(self)
+        self._channel.close()
         self._channel, self._is_ready = None, False
-        if self._making is not None:
+        if self._making is not None:  # and who knows whether it is made
             making, self._making = self._making, None
             making.errback(ClerkGone())
-
-    def _end(self, reason: Failure) -> None:
-        if not self._has_stopped:
-            _log.warn(
-                "the journal's process has ended ({reason}); threads do its work",
-                reason=reason.getErrorMessage(),
-            )
-        self._lose()
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            ended.callback(None)
-
-
-class _Ears(ProcessProtocol):
-    """Hears of a process's end."""
-
-    def __init__(self, end: Callable[[Failure], None]) -> None:
-        self._end = end
-
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - Twisted's
-        """See IProcessProtocol."""
-        self._end(reason)
+        if self._ended is not None:
+            self._ended.callback(None)
+        else:
+            _log.warn("the journal's process has ended; threads do its work meanwhile")
 
 
 def starts_clerk(reactor: Any, folder: str, environ: Mapping[str, str]) -> Start:
@@ -200,10 +189,18 @@ def starts_clerk(reactor: Any, folder: str, environ: Mapping[str, str]) -> Start
     """
     error = usable(2)
 
-    def start(protocol: IProcessProtocol, channel: int) -> None:
+    def start(channel: int) -> None:
         descriptors = {CHANNEL: channel, 1: error, 2: error}
+        # Its end is heard by its channel: not all of our processes hear of SIGCHLD.
+        reapAllProcesses()
         start_module(
-            reactor, protocol, _MODULE, [folder], descriptors, environ, _UNHEARD
+            reactor,
+            ProcessProtocol(),
+            _MODULE,
+            [folder],
+            descriptors,
+            environ,
+            _UNHEARD,
         )
 
     return start

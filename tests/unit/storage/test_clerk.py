@@ -9,8 +9,6 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessTerminated
-from twisted.internet.interfaces import IProcessProtocol
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
@@ -39,7 +37,6 @@ class ClerkCase(SynchronousTestCase):
         self.clock.advance(100)
         self.readers: list[Any] = []
         self.sockets: list[socket.socket] = []
-        self.protocols: list[IProcessProtocol] = []
         self.problem: OSError | None = None
         reactor: Any = self
         self.clerk = Clerk(reactor, self.start)
@@ -52,16 +49,15 @@ class ClerkCase(SynchronousTestCase):
         """See that it has left nothing."""
         for each in self.sockets:
             each.close()
-        if self.protocols:
-            self.end()
+        for reader in self.readers[:]:
+            reader.doRead()
         self.assertEqual([], self.readers)
         self.assertEqual(-1, self.clerk.fileno())
 
-    def start(self, protocol: IProcessProtocol, channel: int) -> None:
+    def start(self, channel: int) -> None:
         """Start the process."""
         if self.problem is not None:
             raise self.problem
-        self.protocols.append(protocol)
         self.sockets.append(socket.socket(fileno=os.dup(channel)))
 
     def seconds(self) -> float:
@@ -79,8 +75,8 @@ class ClerkCase(SynchronousTestCase):
     def end(self) -> None:
         """Let the process end."""
         self.sockets[-1].close()
-        reason = Failure(ProcessTerminated(signal=signal.SIGKILL))
-        self.protocols.pop().processEnded(reason)
+        (reader,) = self.readers
+        reader.doRead()
 
     def say(self, message: bytes) -> None:
         """Let the process say something."""
@@ -172,18 +168,6 @@ class EndTests(ClerkCase):
         self.say(MADE)
         self.assertEqual([None], self.successResultOf(making))
 
-    def test_closed(self) -> None:
-        """When its socket ends first, that is the end of what it was asked for."""
-        self.be_ready()
-        making = self.make()
-        self.sockets[-1].close()
-        (reader,) = self.readers
-        reader.doRead()
-        self.failureResultOf(making, ClerkGone)
-        self.assertIsNone(self.clerk.make(WORKS))
-        self.end()
-        self.assertEqual(1, self.warnings())
-
     def test_reactor_drops(self) -> None:
         """So it is when the reactor does not want its socket any more."""
         self.be_ready()
@@ -245,10 +229,8 @@ class StartTests(SynchronousTestCase):
     def test_start(self) -> None:
         """It has its socket and our standard error, and hears no signal but one."""
         reactor: Any = self
-        protocol: Any = object()
-        starts_clerk(reactor, "/folder", {"A": "b"})(protocol, 33)
-        heard, program, argv, environ, descriptors = self.spawned
-        self.assertIs(protocol, heard)
+        starts_clerk(reactor, "/folder", {"A": "b"})(33)
+        _, program, argv, environ, descriptors = self.spawned
         self.assertEqual(sys.executable, program)
         module = "txregistry.storage.clerk_process"
         self.assertEqual(["-m", module, "/folder"], argv[-3:])
