@@ -9,7 +9,6 @@ from typing import Any, Final
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES
 from twisted.web.iweb import IBodyProducer
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -28,15 +27,13 @@ from txregistry.oci.errors import (
     Unsupported,
 )
 from txregistry.streams import pump
+from txregistry.web.answerhead import phrase_of
 from txregistry.web.body import BodyLost
 from txregistry.web.framing import TLSNotSpoken
 
 _log = Logger()
 
 API_VERSION: Final = ("Docker-Distribution-Api-Version", "registry/2.0")
-
-# Those that Twisted has no words for.
-_PHRASES: Final = {429: "Too Many Requests", 431: "Request Header Fields Too Large"}
 
 
 class NoSuchEndpoint(Unsupported):
@@ -91,7 +88,7 @@ def send_nothing(
     """Answer with no body."""
     begin(request, status, headers or {})
     if status not in (204, 304):
-        request.setHeader(b"content-length", b"0")
+        request.head.set("Content-Length", "0")
 
 
 async def send_body(
@@ -114,10 +111,10 @@ async def send_body(
 
 def begin(request: Any, status: int, headers: Mapping[str, str]) -> None:
     """Set an answer's status and headers."""
-    request.setResponseCode(status, _phrase(status))
-    set_header = request.responseHeaders.setRawHeaders
+    request.code = status
+    set_header = request.head.set
     for name, value in headers.items():
-        set_header(name.encode("ascii"), (value.encode("ascii"),))
+        set_header(name, value)
 
 
 def send_failure(request: Any, failure: Failure) -> None:
@@ -211,19 +208,13 @@ def raw_answer(error: RegistryError) -> bytes:
     """Return a whole answer for a request that never became one; then close."""
     body = json.dumps(error.to_document(), separators=(",", ":")).encode() + b"\n"
     lines = [
-        f"HTTP/1.1 {error.status} {_phrase(error.status).decode()}",
+        f"HTTP/1.1 {error.status} {phrase_of(error.status)}",
         "Content-Type: application/json",
         ": ".join(API_VERSION),
         f"Content-Length: {len(body)}",
         "Connection: close",
     ]
     return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
-
-
-def _phrase(status: int) -> bytes:
-    if status in _PHRASES:
-        return _PHRASES[status].encode("ascii")
-    return bytes(RESPONSES.get(status, b"Unknown"))
 
 
 def _to_registry_error(failure: Failure) -> RegistryError | None:

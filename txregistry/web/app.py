@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 from klein import Klein
 from klein.resource import KleinResource
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web.iweb import IRequest
 from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
@@ -32,6 +32,11 @@ from txregistry.web.witness import SilentWitness, Witness
 _METHOD: Final = re.compile(b"[A-Z-]+")
 _PART: Final = re.compile("<(?:[a-z]+:)?([a-z_]+)>")
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+Handler: TypeAlias = Callable[
+    [Any, Mapping[str, str]], Coroutine[Deferred[Any], Any, None]
+]
+"""Runs a request that has come to an endpoint, with the parts of its path."""
 
 
 class _Loose(BaseConverter):
@@ -73,22 +78,30 @@ class FramedResource(KleinResource):
     endpoint may have returned. The router itself is asked about unusual paths alone.
     """
 
-    def __init__(self, app: Klein, frame: Frame) -> None:
-        """Take the application and the frame."""
+    def __init__(
+        self, app: Klein, frame: Frame, handlers: Mapping[str, Handler]
+    ) -> None:
+        """Take the application, the frame, and what runs for each endpoint."""
         super().__init__(app)
         self._frame = frame
+        self._handlers = handlers
+        # An operator's bytes are UTF-8, and each of them is a character here.
+        self._headers = [
+            (name, value.encode().decode("latin-1"))
+            for name, values in frame.headers.items()
+            for value in values
+        ]
         self._router = app.url_map.bind("localhost")
         self._paths = Paths(app.url_map.iter_rules())
 
-    def render(self, request: IRequest) -> Any:
+    def render(self, request: Any) -> Any:
         """Run a request."""
         frame = self._frame
-        for name, values in frame.headers.items():
-            for value in values:
-                request.responseHeaders.addRawHeader(name, value)
+        for name, value in self._headers:
+            request.head.add(name, value)
         if frame.cors.origins:
             for name, value in frame.cors.headers(_origin(request)).items():
-                request.setHeader(name.encode(), value.encode("latin-1"))
+                request.head.set(name, value)
         refusal = self._refusal(request)
         if refusal is not None:
             send_failure(request, Failure(refusal))
@@ -105,8 +118,7 @@ class FramedResource(KleinResource):
             self._answer_failure(Failure(), request)
             request.finish()
             return
-        # Klein makes a Deferred of each coroutine.
-        running: Any = self._app.execute_endpoint(endpoint, request, **parts)
+        running = Deferred.fromCoroutine(self._handlers[endpoint](request, parts))
         if not running.called:
             request.running = running
         running.addBoth(self._end, request)
@@ -117,7 +129,7 @@ class FramedResource(KleinResource):
                 self._answer_failure(result, request)
             request.finish()
         except Exception:
-            request.processingFailed(Failure())
+            request.fail(Failure())
 
     def _find(self, path: str, method: str) -> Found:
         """Return what a request is for.
@@ -170,29 +182,28 @@ def make_resource(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     prefix = frame.prefix.rstrip("/")
-    with app.subroute(prefix) as prefixed:
-        for endpoint in endpoints:
-            _register(prefixed, prefix, endpoint, gate, witness)
-    if frame.prefix != "/":
+    placed = [(prefix, endpoint) for endpoint in endpoints]
+    if prefix:
         # Load balancers ask for "/" whatever the prefix is.
-        for endpoint in endpoints:
-            if endpoint.path == "/":
-                _register(app, "", endpoint, gate, witness)
+        placed += [("", endpoint) for endpoint in endpoints if endpoint.path == "/"]
+    handlers = {}
+    for before, endpoint in placed:
+        handler = _handler(before, endpoint, gate, witness)
+        handlers.update(_register(app, before + endpoint.path, endpoint, handler))
+    return FramedResource(app, frame, handlers)
 
-    return FramedResource(app, frame)
 
-
-def _register(
-    app: Klein, prefix: str, endpoint: Endpoint, gate: Admission, witness: Witness
-) -> None:
+def _handler(
+    prefix: str, endpoint: Endpoint, gate: Admission, witness: Witness
+) -> Handler:
     template = prefix + _PART.sub(r"{\1}", endpoint.path)
 
-    async def handle(request: Any, **parts: str) -> None:
+    async def handle(request: Any, parts: Mapping[str, str]) -> None:
         request.route, request.parts = endpoint.name, parts
         request.template = template
         request.site.began(request)
         try:
-            parsed: dict[str, Any] = parts
+            parsed: Mapping[str, Any] = parts
             name = parts.get("name")
             if name is not None:
                 parsed = {**parts, "name": Name.parse(name)}
@@ -207,15 +218,26 @@ def _register(
         except Exception:
             if not request.gone:
                 raise
-            # Klein would log even a wrong digest as a fault of ours. This logs faults.
+            # Nobody hears of it, but faults of ours are logged.
             send_failure(request, Failure())
 
+    return handle
+
+
+def _register(
+    app: Klein, path: str, endpoint: Endpoint, handler: Handler
+) -> dict[str, Handler]:
+    """Name an endpoint to the router; return what runs, by what the router says."""
     methods = None if endpoint.method is None else [endpoint.method]
-    name = f"{endpoint.name} {endpoint.method} {endpoint.path}"
-    route = app.route(
-        endpoint.path, methods=methods, branch=methods is None, endpoint=name
-    )
-    route(handle)
+    name = f"{endpoint.name} {endpoint.method} {path}"
+    app.route(path, methods=methods, branch=methods is None, endpoint=name)(handler)
+    if methods is not None:
+        return {name: handler}
+
+    def handle_below(request: Any, _: Mapping[str, str]) -> Any:
+        return handler(request, {})
+
+    return {name: handler, f"{name}_branch": handle_below}
 
 
 def _answer_failure(request: Any, failure: Failure, frame: Frame) -> None:
@@ -232,5 +254,5 @@ def _answer_failure(request: Any, failure: Failure, frame: Frame) -> None:
 
 
 def _origin(request: Any) -> str | None:
-    origin = request.getHeader(b"origin")
-    return None if origin is None else origin.decode("latin-1")
+    origin: str | None = request.header("origin")
+    return origin

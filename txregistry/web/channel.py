@@ -27,7 +27,6 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
@@ -39,7 +38,6 @@ from txregistry.web.decoding import BodyDecoder, LengthFraming, MalformedBody
 from txregistry.web.fastpath import LONG, UNREAD
 from txregistry.web.framing import (
     CONTROLS,
-    LOCAL,
     HeadersTooLarge,
     RequestTimeout,
     TargetTooLong,
@@ -51,6 +49,7 @@ from txregistry.web.head import Head
 from txregistry.web.headerblock import Asked
 from txregistry.web.held import HeldRequest
 from txregistry.web.limits import Limits
+from txregistry.web.request import LocalAddress
 from txregistry.web.tls_connection import Identified
 from txregistry.web.transfer import Transfer
 
@@ -172,11 +171,9 @@ class RegistryChannel(HTTPChannel):
         This does at one go what Twisted's ``lineReceived`` does line by line. What came
         behind it is in the buffer then.
         """
-        request = self.requestFactory(self)
+        request = self.requestFactory(self, headers=head.headers)
         self.requests.append(request)
         self._command, self._path, self._version = head.method, head.target, HTTP
-        for name, value in head.headers:
-            request.requestHeaders.addRawHeader(name, value)
         self.length = head.length
         end = head.size + head.length
         whole = len(data) >= end
@@ -215,7 +212,7 @@ class RegistryChannel(HTTPChannel):
 
     @cached_property
     def _address(self) -> str:
-        return str(getattr(self.getPeer(), "host", LOCAL))
+        return str(self.client_address.host)
 
     def answered_fast(self, size: int, now: float) -> None:
         """See ``fastpath.Client``."""
@@ -226,7 +223,8 @@ class RegistryChannel(HTTPChannel):
     @cached_property
     def client_address(self) -> Any:
         """Where the client is, as its requests say; it has a ``host``."""
-        return self.requestFactory(self).getClientAddress()
+        address = self.getPeer()
+        return address if hasattr(address, "host") else LocalAddress()
 
     @cached_property
     def is_secure(self) -> bool:
@@ -310,7 +308,7 @@ class RegistryChannel(HTTPChannel):
         request.expects_continue = (
             self._version == b"HTTP/1.1"  # RFC 9110, 10.1.1: older ones know no 100
             and self.length != 0
-            and request.requestHeaders.hasHeader(b"expect")
+            and "expect" in request.requestHeaders
         )
         self._prepare(request)
 
@@ -459,19 +457,6 @@ class RegistryChannel(HTTPChannel):
             if request.expects_continue or left is None or left > DRAINABLE:
                 self.persistent = False
         return bool(self.persistent)
-
-    def writeHeaders(
-        self, version: bytes, code: bytes, reason: bytes, headers: Headers
-    ) -> None:
-        """See HTTPChannel. What may be given again is noted."""
-        pairs = _pairs(headers)
-        request = self.requests[0] if self.requests else None
-        if request is not None and request.lasting is not None:
-            request.head = pairs
-        lines = [b"%b: %b\r\n" % pair for pair in pairs]
-        first = b"%b %b %b\r\n" % (version, code, reason)
-        # In one piece; it is for what follows, if anything does, to send it.
-        self.transport.writeSequence([b"".join([first, *lines, b"\r\n"])])
 
     async def send_file(self, descriptor: int, offset: int, length: int) -> None:
         """Send a range of a file; see ``txregistry.web.transport``.
@@ -655,10 +640,6 @@ class RegistryChannel(HTTPChannel):
         self._refused = True
         self.transport.loseConnection()
         self._watch_answer()
-
-
-def _pairs(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name, each) for name, all in headers.getAllRawHeaders() for each in all]
 
 
 def _unsent(transport: Any) -> int:

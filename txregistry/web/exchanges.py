@@ -12,12 +12,12 @@ from txregistry.interfaces import Exchange
 # nginx's, and the Go registry's.
 CLIENT_LEFT: Final = 499
 
-_USERINFO: Final = re.compile(rb"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
-_PARAMETER: Final = re.compile(rb"[^&;]+")
+_USERINFO: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+_PARAMETER: Final = re.compile("[^&;]+")
 _SECRETS: Final = frozenset(
     {
-        *(b"_state", b"token", b"access_token", b"refresh_token"),
-        *(b"password", b"secret", b"signature", b"sig"),
+        *("_state", "token", "access_token", "refresh_token"),
+        *("password", "secret", "signature", "sig"),
     }
 )
 
@@ -25,12 +25,11 @@ _SECRETS: Final = frozenset(
 def exchange_of(request: Any) -> Exchange:
     """Return what is known of a request, which may have been none at all."""
     identity, parts, body = request.identity, request.parts, request.body
-    header = request.requestHeaders.getRawHeaders
-    referer, agent = header(b"referer"), header(b"user-agent")
+    referer, agent = request.header("referer"), request.header("user-agent")
     now = request.channel.site.seconds()
     began = now if request.began is None else request.began
-    uri = request.uri
-    if b"?" in uri or not uri.startswith(b"/"):
+    uri = str(request.uri, "latin-1")
+    if "?" in uri or not uri.startswith("/"):
         uri = masked(uri)
     return Exchange(
         id=request.id,
@@ -39,10 +38,10 @@ def exchange_of(request: Any) -> Exchange:
         address=request.getClientAddress().host,
         user=None if identity is None else identity.name,
         method=str(request.method, "latin-1"),
-        uri=str(uri, "latin-1"),
+        uri=uri,
         protocol=str(request.clientproto, "latin-1"),
-        referer=str(masked(referer[0]), "latin-1") if referer else None,
-        agent=str(agent[0], "latin-1") if agent else None,
+        referer=masked(referer) if referer else referer,
+        agent=agent,
         route=request.route,
         repository=parts.get("name") if parts else None,
         reference=_reference(parts) if parts else None,
@@ -57,22 +56,22 @@ def _reference(parts: dict[str, str]) -> str | None:
     return found or parts.get("session_id")
 
 
-def masked(uri: bytes) -> bytes:
-    """Return a target or a URL without what its reader could use.
+def masked(uri: str) -> str:
+    """Return a target or a URL, in Latin-1, without what its reader could use.
 
     That is the state of somebody's upload, and what people put into URLs although it
     has no place there: names with passwords, tokens.
     """
-    if not uri.startswith(b"/"):
-        uri = _USERINFO.sub(rb"\1***@", uri)
-    if b"?" not in uri:
+    if not uri.startswith("/"):
+        uri = _USERINFO.sub(r"\1***@", uri)
+    if "?" not in uri:
         return uri
-    path, mark, query = uri.partition(b"?")
+    path, mark, query = uri.partition("?")
     return path + mark + _PARAMETER.sub(_shown, query)
 
 
-def _shown(parameter: re.Match[bytes]) -> bytes:
-    name = parameter[0].partition(b"=")[0]
-    if b"%" in name:
-        name = unquote_to_bytes(name)
-    return name + b"=***" if name.lower() in _SECRETS else parameter[0]
+def _shown(parameter: re.Match[str]) -> str:
+    name = parameter[0].partition("=")[0]
+    if "%" in name:
+        name = unquote_to_bytes(name).decode("latin-1")
+    return name + "=***" if name.lower() in _SECRETS else parameter[0]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
-
-from twisted.web.http_headers import Headers
 
 from txregistry.oci.errors import BadRequest
 
 # Where two of them could mean different things to us and to a proxy in front of us.
 _SINGLE: Final = (
-    b"host",
-    b"content-length",
-    b"transfer-encoding",
-    b"content-type",
-    b"content-range",
-    b"range",
-    b"authorization",
-    b"expect",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "content-type",
+    "content-range",
+    "range",
+    "authorization",
+    "expect",
 )
 
 # RFC 9110, 5.5: what a field's value cannot hold, and a terminal would act on.
@@ -32,7 +30,7 @@ LOCAL: Final = "unix"
 REQUEST_ID: Final = re.compile("[A-Za-z0-9._:/+=@-]{1,128}")
 
 HOST: Final = re.compile(
-    rb"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](?::[0-9]{1,5})?"
+    r"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](?::[0-9]{1,5})?"
 )
 
 
@@ -66,47 +64,47 @@ class ExpectationFailed(BadRequest):
     status, message = 417, "unknown expectation"
 
 
-def check_header(headers: Headers, version: bytes) -> None:
+def check_header(headers: Mapping[str, Sequence[str]], version: bytes) -> None:
     """Refuse a header that is ambiguous or incomplete (RFC 9112, 3.2 and 6.1).
 
     Args:
-        headers: The request's headers.
+        headers: The request's headers, by names in lower case.
         version: ``HTTP/1.1`` or an older one.
 
     Raises:
         BadRequest: It is refused.
     """
-    doubled = [name for name, values in headers.getAllRawHeaders() if len(values) > 1]
+    doubled = {name for name, values in headers.items() if len(values) > 1}
     if doubled:
-        _refuse_doubled({name.lower() for name in doubled})
+        _refuse_doubled(doubled)
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise BadRequest(message="unsupported HTTP version")
-    host = headers.getRawHeaders(b"host", [])
+    host = headers.get("host")
     if version == b"HTTP/1.1" and not host:
         raise BadRequest(message="no Host header")
     if host and host[0] and HOST.fullmatch(host[0]) is None:
         raise BadRequest(message="malformed Host header")
-    encoding = headers.getRawHeaders(b"transfer-encoding")
+    encoding = headers.get("transfer-encoding")
     if encoding is not None:
         if version == b"HTTP/1.0":
             raise BadRequest(message="Transfer-Encoding in HTTP/1.0")
-        if encoding[0].lower() != b"chunked":
+        if encoding[0].lower() != "chunked":
             raise BadRequest(message="unsupported Transfer-Encoding")
-    expect = headers.getRawHeaders(b"expect")
-    if expect is not None and expect[0].lower() != b"100-continue":
+    expect = headers.get("expect")
+    if expect is not None and expect[0].lower() != "100-continue":
         raise ExpectationFailed()
 
 
-def _refuse_doubled(doubled: Collection[bytes]) -> None:
+def _refuse_doubled(doubled: Collection[str]) -> None:
     for name in _SINGLE:
         if name in doubled:
-            raise BadRequest(message=f"more than one {name.decode().title()}")
+            raise BadRequest(message=f"more than one {name.title()}")
 
 
-def closes(headers: Headers) -> bool:
+def closes(headers: Mapping[str, Sequence[str]]) -> bool:
     """Say whether the client wants the connection closed after the answer."""
-    values = headers.getRawHeaders(b"connection")
+    values = headers.get("connection")
     if values is None:
         return False
-    options = b",".join(values).split(b",")
-    return b"close" in (option.strip().lower() for option in options)
+    options = ",".join(values).split(",")
+    return "close" in (option.strip().lower() for option in options)

@@ -14,6 +14,8 @@ from attrs import define, field
 
 from txregistry.web.framing import HOST, REQUEST_ID
 
+_HOST: Final = re.compile(HOST.pattern.encode())
+
 # Longer ones are not looked at; those of clients have some 300 to 1,500 bytes, with a
 # token some 3,000.
 LONGEST: Final = 8192
@@ -108,7 +110,7 @@ class Asked:
 
 
 def _is_plain(found: dict[bytes, bytes]) -> bool:
-    if HOST.fullmatch(found.get(b"host", b"")) is None:
+    if _HOST.fullmatch(found.get(b"host", b"")) is None:
         return False
     if found.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return False

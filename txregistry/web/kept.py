@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
@@ -28,8 +28,8 @@ MOST_BLOCKS: Final = 4096
 # Bytes of a block's hash; no block is as short.
 _MARK: Final = 16
 
-_ID: Final = b"x-request-id"
-_DATE: Final = b"date"
+_ID: Final = "x-request-id"
+_DATE: Final = "date"
 
 Pieces: TypeAlias = tuple[bytes, bytes, bytes]
 """An answer's bytes, with room for the request's id and for the date between them."""
@@ -158,7 +158,7 @@ class Kept:
         lasting: Lasting,
         accesses: Sequence[Access] | None,
         exchange: Exchange,
-        head: Sequence[tuple[bytes, bytes]],
+        head: Mapping[str, str],
     ) -> None:
         """Keep an answer that the usual way has given.
 
@@ -167,7 +167,7 @@ class Kept:
             lasting: What the route said of it.
             accesses: What whoever asks must be allowed; None: nothing.
             exchange: The request and what came of it.
-            head: The answer's headers.
+            head: The lines of the answer's headers; see AnswerHead.
         """
         pieces = _pieces(head)
         if pieces is None or len(lasting.content) > LARGEST:
@@ -193,23 +193,27 @@ class Kept:
 
 
 def _shown(referer: str | None) -> str | None:
-    return None if referer is None else masked(referer.encode()).decode()
+    return None if referer is None else masked(referer)
 
 
-def _pieces(head: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes] | None:
+def _pieces(head: Mapping[str, str]) -> Pieces | None:
     """Cut an answer's header where the request's id and the date stand.
 
     Returns:
         What comes before, between and after; None: they do not stand there, once each
         and in this order.
     """
-    names = [name.lower() for name, _ in head]
-    if names.count(_ID) != 1 or names.count(_DATE) != 1:
+    names, lines = list(head), [f"{line}\r\n" for line in head.values()]
+    if _ID not in head or _DATE not in head:
         return None
     first, second = names.index(_ID), names.index(_DATE)
-    if first > second:
+    if first > second or "\r\n" in head[_ID] or "\r\n" in head[_DATE]:
         return None
-    lines = [b"%b: %b\r\n" % each for each in head]
-    before = b"HTTP/1.1 200 OK\r\n" + b"".join(lines[:first]) + head[first][0] + b": "
-    between = b"\r\n" + b"".join(lines[first + 1 : second]) + head[second][0] + b": "
-    return before, between, b"\r\n" + b"".join(lines[second + 1 :]) + b"\r\n"
+    id_name, date_name = (head[each].partition(" ")[0] + " " for each in (_ID, _DATE))
+    pieces = (
+        "HTTP/1.1 200 OK\r\n" + "".join(lines[:first]) + id_name,
+        "\r\n" + "".join(lines[first + 1 : second]) + date_name,
+        "\r\n" + "".join(lines[second + 1 :]) + "\r\n",
+    )
+    before, between, after = (piece.encode("latin-1") for piece in pieces)
+    return before, between, after

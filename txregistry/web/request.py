@@ -1,4 +1,9 @@
-"""Request: one request of a client, run as soon as its headers are complete."""
+"""Request: one request of a client, run as soon as its headers are complete.
+
+Twisted's own does much that is of no use here, for each request: two objects for
+headers, a home for adapters, names that are spelled anew. This one has what its
+connection, the routes and those who watch know of a request, and no more.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,10 @@ from urllib.parse import unquote_to_bytes
 from attrs import frozen
 from cryptography import x509
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IConsumer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import OK, parse_qs
-from twisted.web.http import Request as HTTPRequest
-from twisted.web.server import Request
+from twisted.web.http import NO_BODY_CODES, OK, parse_qs
 from zope.interface import implementer
 
 from txregistry.current import request_id
@@ -24,18 +27,17 @@ from txregistry.interfaces import Identity, IRequestSpan, Tell, tell_nobody
 from txregistry.oci.access import Access
 from txregistry.oci.errors import BadRequest
 from txregistry.oci.events import Activity
-from txregistry.web.answers import API_VERSION, send_failure
+from txregistry.web.answerhead import AnswerHead
+from txregistry.web.answers import send_failure
 from txregistry.web.body import RequestBody
 from txregistry.web.exchanges import CLIENT_LEFT, exchange_of
 from txregistry.web.framing import LOCAL, REQUEST_ID
 from txregistry.web.gate import Anybody, Caller
+from txregistry.web.head import RequestHeaders
 from txregistry.web.headerblock import Asked
 from txregistry.web.kept import Lasting
 
 _log = Logger()
-
-
-_API_VERSION: Final = (API_VERSION[0], API_VERSION[1:])
 
 # One that is decoded as it stands.
 _PLAIN_PATH: Final = re.compile(rb"/(?!/)[!-$&-~]*")
@@ -53,10 +55,22 @@ class LocalAddress:
     host: str = LOCAL
 
 
-class RegistryRequest(Request):
-    """A request.
+@implementer(IConsumer)
+class RegistryRequest:
+    """A request, which takes its answer's body.
 
     Attributes:
+        channel: Its connection; None: it is answered, or the connection is gone.
+        requestHeaders: Its headers.
+        method: The HTTP method.
+        uri: Its target.
+        clientproto: Such as ``HTTP/1.1``.
+        path: The target without the query.
+        head: The answer's headers.
+        code: The answer's status.
+        startedWriting: Whether the answer has begun.
+        finished: Whether it is complete.
+        sentLength: How many bytes of its body were written.
         body: Its body, which routes may start.
         expects_continue: Whether the client waits for ``100 Continue`` and has not
             got it.
@@ -74,14 +88,20 @@ class RegistryRequest(Request):
         asked: What it says, if that is plain enough for its answer to be given again;
             None: it is not.
         lasting: What there is to its answer, if that can be given again.
-        head: The answer's headers, when they have been sent.
         running: What answers it, which ends when the client leaves; None: nothing does
             that takes time.
     """
 
+    head: AnswerHead
     body: RequestBody = None  # type: ignore[assignment]  # until the headers are in
     channel: Any
     site: Any
+    method = clientproto = uri = b"-"
+    path = b""
+    code = OK
+    startedWriting = False  # noqa: N815 - Twisted's name, as are some below
+    finished = False
+    sentLength = 0  # noqa: N815
     expects_continue = False
     text_path = ""
     caller: Caller = Anybody()
@@ -95,17 +115,26 @@ class RegistryRequest(Request):
     accesses: Sequence[Access] | None = None
     asked: Asked | None = None
     lasting: Lasting | None = None
-    head: Sequence[tuple[bytes, bytes]] = ()
     running: Deferred[Any] | None = None
 
     _id: str | None = None
+    _args: dict[bytes, list[bytes]] | None = None
     _dispatched = False
+    _disconnected = False
     _silenced = False
+    _is_bodiless = False
+    _is_chunked = False
     _file_bytes_before: int | None = None
 
-    def __init__(self, channel: Any, queued: object = False) -> None:
-        """See Request."""
-        super().__init__(channel, queued)
+    def __init__(
+        self,
+        channel: Any,
+        queued: object = False,
+        headers: RequestHeaders | None = None,
+    ) -> None:
+        """Take its connection, and its headers; None: they are yet to be read."""
+        self.channel = channel
+        self.requestHeaders = RequestHeaders() if headers is None else headers
         self._pieces: list[bytes] = []
 
     @property
@@ -135,19 +164,14 @@ class RegistryRequest(Request):
             return
         self._dispatched = True
         self.method, self.uri, self.clientproto = command, path, version
-        self.path, _, query = path.partition(b"?")
-        self.args = parse_qs(query, 1) if query else {}
+        self.path = path.partition(b"?")[0]
         self.process()
 
     def process(self) -> None:
         """Hand the request to the routes."""
         self.site = self.channel.site
         self.began = self.site.seconds()
-        set_header = self.responseHeaders.setRawHeaders
-        set_header(b"x-request-id", (self.id.encode("ascii"),))
-        set_header(b"date", (self.site.date(),))
-        set_header(b"server", (self.site.server_name,))
-        set_header(*_API_VERSION)
+        self.head = self.site.answer_head(self.id)
         # Routes are coroutines, which keep it; what else the reactor does must not.
         token = request_id.set(self.id)
         try:
@@ -162,38 +186,41 @@ class RegistryRequest(Request):
             self.text_path = "/" if asterisk else _decode(self.path)
             self.site.resource.render(self)
         except Exception:
-            failure = Failure()
-            if self.finished:
-                text = "{method} {path} failed after its answer"
-                method = self.method.decode("latin-1")
-                trace_id = None if self.span is None else self.span.trace_id
-                _log.failure(
-                    text,
-                    failure,
-                    method=method,
-                    path=self.text_path,
-                    trace_id=trace_id,
-                )
-            else:
-                send_failure(self, failure)
-                self.finish()
+            self.fail(Failure())
 
-    def getRequestHostname(self) -> bytes:
-        """Return what the router is told of the host: nothing that a client says.
-
-        It goes by paths alone, but would read the name as one of the DNS, and raise.
-        """
-        return b"localhost"
+    def fail(self, failure: Failure) -> None:
+        """Answer that something went wrong which nobody foresaw."""
+        if self.finished:
+            text = "{method} {path} failed after its answer"
+            method = self.method.decode("latin-1")
+            trace_id = None if self.span is None else self.span.trace_id
+            _log.failure(
+                text, failure, method=method, path=self.text_path, trace_id=trace_id
+            )
+        else:
+            send_failure(self, failure)
+            self.finish()
 
     def getClientAddress(self) -> Any:
         """Return the address of the client, which has a ``host``."""
-        address = super().getClientAddress()
-        return address if hasattr(address, "host") else LocalAddress()
+        return self.channel.client_address
+
+    def isSecure(self) -> bool:
+        """Say whether the connection is encrypted."""
+        return bool(self.channel.is_secure)
 
     def client_certificate(self) -> x509.Certificate | None:
         """Return the client's certificate; see RegistryChannel."""
         certificate: x509.Certificate | None = self.channel.client_certificate()
         return certificate
+
+    @property
+    def args(self) -> dict[bytes, list[bytes]]:
+        """The query's parameters."""
+        if self._args is None:
+            query = self.uri.partition(b"?")[2]
+            self._args = parse_qs(query, 1) if query else {}
+        return self._args
 
     def parameter(self, name: str) -> str | None:
         """Return a query parameter's first value; None: it is not there.
@@ -219,14 +246,17 @@ class RegistryRequest(Request):
             raise BadRequest(message=f"query parameter {name} is not UTF-8") from None
 
     def header(self, name: str) -> str | None:
-        """Return a header's value; None: it is not there."""
-        values = self.requestHeaders.getRawHeaders(name.encode("ascii"))
-        return values[0].decode("latin-1") if values else None
+        """Return a header's value; None: it is not there.
+
+        Args:
+            name: The header's name in lower case.
+        """
+        values = self.requestHeaders.get(name)
+        return values[0] if values else None
 
     def headers(self, name: str) -> list[str]:
-        """Return all values of a header, one a line."""
-        values = self.requestHeaders.getRawHeaders(name.encode("ascii"))
-        return [value.decode("latin-1") for value in values] if values else []
+        """Return all values of a header, one a line; see ``header``."""
+        return self.requestHeaders.get(name, [])
 
     def may_last(
         self,
@@ -245,13 +275,34 @@ class RegistryRequest(Request):
             self.lasting = Lasting(holds, content, activity)
 
     def write(self, data: bytes) -> None:
-        """Write a part of the answer; the first one sends the headers before it."""
+        """Write a part of the answer; with the first one goes the head."""
         if self._silenced or self._disconnected:
             return
-        if not self.startedWriting and not self.channel.keep_for_next(self):
-            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        # What Twisted has in between makes up a Content-Type.
-        HTTPRequest.write(self, data)
+        head = b"" if self.startedWriting else self._begin()
+        if self._is_bodiless:
+            data = b""
+        self.sentLength += len(data)
+        if data and self._is_chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if head or data:
+            self.channel.write(head + data)
+
+    def _begin(self) -> bytes:
+        """Begin the answer; return its head."""
+        version, head = self.clientproto.decode("latin-1"), self.head
+        self._is_bodiless = self.method == b"HEAD" or self.code in NO_BODY_CODES
+        self._is_chunked = (
+            version == "HTTP/1.1"
+            and not self._is_bodiless
+            and "content-length" not in head.lines
+        )
+        if self._is_chunked:
+            head.set("Transfer-Encoding", "chunked")
+        if not self.channel.keep_for_next(self):
+            head.set("Connection", "close")
+        rendered = head.render(version, self.code)
+        self.startedWriting = True
+        return rendered
 
     @property
     def can_send_files(self) -> bool:
@@ -270,8 +321,9 @@ class RegistryRequest(Request):
         """
         self._file_bytes_before = self.channel.transport.file_bytes
         try:
-            self.write(b"")  # the headers
             if not self._silenced and not self._disconnected:
+                # The file follows, and has the kernel send both.
+                self.channel.writeSequence([self._begin()])
                 await self.channel.send_file(
                     source.descriptor, source.offset, source.length
                 )
@@ -285,10 +337,14 @@ class RegistryRequest(Request):
         if before is not None:
             self.sentLength += self.channel.transport.file_bytes - before
 
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """See IConsumer."""
+        self.channel.registerProducer(producer, streaming)
+
     def unregisterProducer(self) -> None:
         """See IConsumer. A client that went away has taken the connection along."""
         if self.channel is not None:
-            super().unregisterProducer()
+            self.channel.unregisterProducer()
 
     @property
     def gone(self) -> bool:
@@ -314,13 +370,17 @@ class RegistryRequest(Request):
         self.channel.site.log(self)
 
     def connectionLost(self, reason: Failure) -> None:
-        """See Request. What was not answered to its end goes to the log, too."""
+        """Note that the client has left (called by the connection).
+
+        What was not answered to its end goes to the log, too.
+        """
         self._count_file()
         if self._dispatched and not self.finished:
             if not (self._silenced and self.startedWriting):
                 self.code = CLIENT_LEFT
             self.channel.site.log(self)
-        super().connectionLost(reason)
+        self._disconnected = True
+        self.channel = None
         if self.running is not None:
             self.running.cancel()
 
@@ -334,18 +394,21 @@ class RegistryRequest(Request):
             return
         if not self.startedWriting:
             self.write(b"")
-            self.channel.transport.write(
-                b""
-            )  # nothing follows the headers: off they go
+        if self._is_chunked:
+            self.channel.write(b"0\r\n\r\n")
         if self.lasting is not None and self.code == OK and self.channel.persistent:
             self._teach(self.lasting)
-        super().finish()
+        self.channel.site.log(self)
+        self.finished = True
+        channel, self.channel = self.channel, None
+        channel.requestDone(self)
 
     def _teach(self, lasting: Lasting) -> None:
         fast = self.channel.site.fast
         if self.asked is not None and fast is not None:
             exchange = exchange_of(self)
-            fast.kept.learn(self.asked, lasting, self.accesses, exchange, self.head)
+            lines = self.head.lines
+            fast.kept.learn(self.asked, lasting, self.accesses, exchange, lines)
 
 
 def _decode(path: bytes) -> str:

@@ -14,6 +14,8 @@ from twisted.web.server import Site
 from txregistry.interfaces import Exchange, IRequestSpan, IRequestWatcher, ITracer
 from txregistry.oci.uuids import RandomUUIDs
 from txregistry.polling import Round
+from txregistry.web.answerhead import AnswerHead
+from txregistry.web.answers import API_VERSION
 from txregistry.web.channel import RegistryChannel
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
@@ -64,7 +66,7 @@ class RegistrySite(Site):
         """
         super().__init__(resource, requestFactory=RegistryRequest, reactor=reactor)
         self.draining = False
-        self.server_name = server_name.encode("ascii")
+        self.server_name = server_name
         self._clock = reactor
         self._limits = limits
         self._watchers = watchers
@@ -77,7 +79,7 @@ class RegistrySite(Site):
             self.fast = FastPath(reactor, limits, watchers, self.new_id, self.round)
         self._channels: set[RegistryChannel] = set()
         self._drained: Deferred[None] | None = None
-        self._second, self._date = -1, b""
+        self._second, self._lines = -1, {"x-request-id": ""}
 
     def startFactory(self) -> None:
         """See IProtocolFactory; Twisted's own keeps a clock for its access log."""
@@ -135,12 +137,26 @@ class RegistrySite(Site):
         """Return the time in seconds since the epoch."""
         return float(self._clock.seconds())
 
-    def date(self) -> bytes:
-        """Return the ``Date`` header's value (RFC 9110, 6.6.1)."""
+    def answer_head(self, request_id: str) -> AnswerHead:
+        """Return what every answer's head begins with.
+
+        Args:
+            request_id: What the request is called.
+        """
         second = int(self._clock.seconds())
         if second != self._second:
-            self._second, self._date = second, bytes(datetimeToString(second))
-        return self._date
+            self._second, self._lines = second, self._lines_of(second)
+        lines = self._lines.copy()
+        lines["x-request-id"] = f"X-Request-Id: {request_id}"
+        return AnswerHead(lines)
+
+    def _lines_of(self, second: int) -> dict[str, str]:
+        """Return what the heads of a second's answers have in common."""
+        head = AnswerHead({"x-request-id": ""})  # each has its own
+        head.set("Date", datetimeToString(second).decode("ascii"))  # RFC 9110, 6.6.1
+        head.set("Server", self.server_name)
+        head.set(*API_VERSION)
+        return head.lines
 
     def running(self) -> list[Exchange]:
         """Return what is known of the requests that run; their status means nothing."""

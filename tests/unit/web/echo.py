@@ -62,7 +62,7 @@ class EchoRoutes:
 
     def broken(self, request: Any) -> None:
         """Fail in the middle of an answer."""
-        request.setHeader(b"content-length", b"10")
+        request.head.set("Content-Length", "10")
         request.write(b"half")
         raise RuntimeError("on purpose")
 

@@ -23,6 +23,7 @@ from txregistry.oci.mediatypes import OCI_MANIFEST
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web import kept
+from txregistry.web.answerhead import AnswerHead
 from txregistry.web.fastpath import TELL_WITHIN, FastPath
 from txregistry.web.headerblock import Asked
 from txregistry.web.kept import Lasting, _pieces
@@ -32,7 +33,7 @@ from txregistry.web.witness import CountingWitness, EventWitness, SilentWitness
 
 MANIFEST = f"/v2/{NAME}/manifests/latest"
 ACCEPT = {"Accept": OCI_MANIFEST}
-HEAD = [(b"X-Request-Id", b"1"), (b"Date", b"today")]
+HEAD = {"x-request-id": "X-Request-Id: 1", "date": "Date: today"}
 EXCHANGE = Exchange(
     id="1",
     began=0.0,
@@ -554,16 +555,21 @@ class PiecesTests(SynchronousTestCase):
 
     def test_in_order(self) -> None:
         """Where the id stands, and where the date does behind it."""
-        lines = [(b"A", b"1"), (b"X-Request-Id", b"2"), (b"Date", b"3"), (b"B", b"4")]
+        head = AnswerHead({})
+        for number, name in enumerate(("A", "X-Request-Id", "Date", "B")):
+            head.set(name, str(number))
         expected = (
-            b"HTTP/1.1 200 OK\r\nA: 1\r\nX-Request-Id: ",
+            b"HTTP/1.1 200 OK\r\nA: 0\r\nX-Request-Id: ",
             b"\r\nDate: ",
-            b"\r\nB: 4\r\n\r\n",
+            b"\r\nB: 3\r\n\r\n",
         )
-        self.assertEqual(expected, _pieces(lines))
+        self.assertEqual(expected, _pieces(head.lines))
 
     def test_otherwise(self) -> None:
         """Where they stand otherwise, there is nothing to be kept."""
-        the_id, date = (b"X-Request-Id", b"2"), (b"Date", b"3")
+        the_id, date = ("X-Request-Id", "2"), ("Date", "3")
         for lines in ([date, the_id], [the_id], [date], [the_id, date, date], []):
-            self.assertIsNone(_pieces(lines))
+            head = AnswerHead({})
+            for name, value in lines:
+                head.add(name, value)
+            self.assertIsNone(_pieces(head.lines))

@@ -15,7 +15,7 @@ from tests.unit.web.fast_case import NAME, Watcher
 from tests.unit.web.test_fastpath_differential import ODDITIES, VERSIONS
 from txregistry.oci.digest import Digest
 from txregistry.testing.registry import MemoryRegistry
-from txregistry.web.head import Head
+from txregistry.web.head import Head, RequestHeaders
 from txregistry.web.limits import Limits
 
 LIMITS: Final = Limits(header_size=200, header_count=3)
@@ -37,7 +37,7 @@ class ReadTests(SynchronousTestCase):
         expected = Head(
             b"PUT",
             b"/?a=%20",
-            [(b"Host", b"a:5000"), (b"Empty", b""), (b"X-a", b"b c")],
+            RequestHeaders({"host": ["a:5000"], "empty": [""], "x-a": ["b c"]}),
             0,
             len(block),
         )

@@ -98,7 +98,7 @@ class BlobRoutes:
         if request.method == b"HEAD":
             request.may_last(blobs.stays(blob), b"", pulled)
             send_nothing(request, 200, headers)
-            request.setHeader(b"content-length", str(blob.size).encode())
+            request.head.set("Content-Length", str(blob.size))
         elif wanted is None:
             await send_body(request, 200, await blobs.open(blob), headers)
         else:

@@ -123,7 +123,7 @@ class UploadRoutes:
         state = request.parameter("_state")
         signed = self._push_locations.read(state, repository.name, session_id)
         await repository.uploads.cancel(signed)
-        send_nothing(request, 204, {"Docker-Upload-UUID": session_id})
+        send_nothing(request, 204, {"Docker-Upload-Uuid": session_id})
 
     async def _mount(self, request: Any, repository: Repository, mount: Digest) -> bool:
         source = request.parameter("from")
@@ -220,7 +220,7 @@ class UploadRoutes:
         return {
             "Location": self._urls.push_location(request, name, session_id, state),
             "Range": f"0-{max(upload.offset - 1, 0)}",
-            "Docker-Upload-UUID": session_id,
+            "Docker-Upload-Uuid": session_id,
         }
 
 
