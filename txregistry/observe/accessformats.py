@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, Final, TypeAlias
 
 from txregistry.interfaces import Exchange, Hit
-from txregistry.observe.escaping import one_line, quotable, word
+from txregistry.observe.escaping import is_quotable, one_line, quotable, word
 from txregistry.observe.paint import Paint
 from txregistry.observe.stamps import (
     Stamp,
@@ -56,11 +56,14 @@ class CombinedFormat(AccessFormat):
     def line_of(self, exchange: Exchange) -> Line:
         """See AccessFormat."""
         stamp, user = self._stamp.of, word(exchange.user) if exchange.user else "-"
+        method, uri, protocol = exchange.method, exchange.uri, exchange.protocol
+        referer, agent = exchange.referer or "-", exchange.agent or "-"
+        if not is_quotable(f"{method}{uri}{protocol}{referer}{agent}"):
+            method, uri, protocol = quotable(method), quotable(uri), quotable(protocol)
+            referer, agent = quotable(referer), quotable(agent)
         rest = (
-            f'"{quotable(exchange.method)} {quotable(exchange.uri)} '
-            f'{quotable(exchange.protocol)}" {exchange.status} {exchange.sent} '
-            f'"{quotable(exchange.referer or "-")}" '
-            f'"{quotable(exchange.agent or "-")}"\n'
+            f'"{method} {uri} {protocol}" {exchange.status} {exchange.sent} '
+            f'"{referer}" "{agent}"\n'
         )
 
         def line(hit: Hit) -> str:

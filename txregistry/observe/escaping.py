@@ -12,9 +12,9 @@ def quotable(text: str) -> str:
     Returns:
         Printable ASCII without ``"`` and ``\``; what is not is ``\x`` and two digits.
     """
-    if _is_plain(text):
+    if is_quotable(text):
         return text
-    return "".join(char if _is_plain(char) else _escaped(char) for char in text)
+    return "".join(char if is_quotable(char) else _escaped(char) for char in text)
 
 
 def word(text: str) -> str:
@@ -39,7 +39,8 @@ def indented(text: str) -> str:
     return "".join(f"\n    {one_line(line)}" for line in text.rstrip().split("\n"))
 
 
-def _is_plain(text: str) -> bool:
+def is_quotable(text: str) -> bool:
+    """Say whether text can stand between quotation marks as it is."""
     return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
 
 

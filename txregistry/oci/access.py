@@ -47,7 +47,8 @@ CATALOG: Final = Access("registry", "catalog", "*")
 
 def repository_accesses(name: Name, *actions: str) -> tuple[Access, ...]:
     """Return the accesses to one repository."""
-    return tuple(Access("repository", str(name), action) for action in actions)
+    text = str(name)
+    return tuple([Access("repository", text, action) for action in actions])
 
 
 def parse_scopes(texts: Iterable[str]) -> list[Access]:

@@ -64,6 +64,9 @@ READ_AHEAD: Final = 16 * 1024
 LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
 
+# Less is no time left (seconds): a sum of floats is not exact.
+TICK: Final = 0.001
+
 HTTP: Final = b"HTTP/1.1"
 
 # How a request begins that a fast path may have an answer to.
@@ -105,6 +108,8 @@ class RegistryChannel(HTTPChannel):
         self._heard_all = False
         self._unsent_before = 0
         self._asked: Asked | None = None
+        self._quiet_until = 0.0
+        self._quiet: IDelayedCall | None = None
         self._busy_at = -limits.idle_timeout  # when a fast answer was given, if ever
 
     def callLater(
@@ -112,6 +117,44 @@ class RegistryChannel(HTTPChannel):
     ) -> IDelayedCall:
         """See IReactorTime."""
         return self._clock.callLater(delay, call, *arguments)
+
+    def setTimeout(  # noqa: N802 - Twisted's
+        self, period: float | None
+    ) -> float | None:
+        """Let something happen within so many seconds; see TimeoutMixin.
+
+        With each request this is called some times, so it only notes until when; the
+        clock, which is asked to call for each connection once, finds out whether that
+        was put off.
+
+        Args:
+            period: The seconds; None: that may take as long as it will.
+
+        Returns:
+            What it was before.
+        """
+        before, self.timeOut = self.timeOut, period  # type: ignore[assignment]
+        if period is not None:
+            until = self._quiet_until = self._clock.seconds() + period
+            if self._quiet is None:
+                self._quiet = self.callLater(period, self._look_how_quiet)
+            elif until < self._quiet.getTime():
+                self._quiet.reset(period)
+        return before
+
+    def resetTimeout(self) -> None:  # noqa: N802 - Twisted's
+        """Begin to wait anew; see TimeoutMixin."""
+        self.setTimeout(self.timeOut)
+
+    def _look_how_quiet(self) -> None:
+        self._quiet = None
+        if self.timeOut is None:
+            return
+        left = self._quiet_until - self._clock.seconds()
+        if left > TICK:
+            self._quiet = self.callLater(left, self._look_how_quiet)
+        else:
+            self.timeoutConnection()
 
     # Headers
 
@@ -181,13 +224,13 @@ class RegistryChannel(HTTPChannel):
         self._busyReceiving = True
         try:
             self.persistent = not self.site.draining
-            self._prepare(request)
             if whole:
-                if self._due:
-                    self._due = False
+                self._open_body(request)
+                if head.length:
                     request.body.arrived(data[head.size : end])
-                self.allContentReceived()
+                super().allContentReceived()  # there is no more to it
             else:
+                self._prepare(request)
                 self.setRawMode()
                 self._run_due()
         finally:
@@ -314,8 +357,7 @@ class RegistryChannel(HTTPChannel):
 
     def _prepare(self, request: Any) -> None:
         """Prepare for a request whose header is good, and for its body."""
-        request.asked, self._asked = self._asked, None
-        request.body = RequestBody(self.length, self, self._body_wanted)
+        self._open_body(request)
         self._due = self.length != 0
         if self._due:
             length = self.length
@@ -324,6 +366,10 @@ class RegistryChannel(HTTPChannel):
                 request.handleContentChunk,
                 self._finishRequestBody,
             )
+
+    def _open_body(self, request: Any) -> None:
+        request.asked, self._asked = self._asked, None
+        request.body = RequestBody(self.length, self, self._body_wanted)
 
     def checkPersistence(  # noqa: N802 - Twisted's
         self, request: Any, version: bytes
@@ -480,6 +526,9 @@ class RegistryChannel(HTTPChannel):
                 self._held = True
                 self._networkProducer.pauseProducing()
             else:
+                # Of a short one as much may wait; that is not worth a system call.
+                is_long = request.sentLength > LONG
+                self._unsent_before = _unsent(self.transport) if is_long else LONG
                 self._go_on()
         elif self.persistent:
             self._answered = request
@@ -493,7 +542,6 @@ class RegistryChannel(HTTPChannel):
         self._handlingRequest = False
         self._networkProducer.resumeProducing()
         self.setTimeout(self._limits.idle_timeout)
-        self._unsent_before = _unsent(self.transport)
         waiting, self._dataBuffer = self._dataBuffer, []
         self.setLineMode(b"".join(waiting))
         if self._heard_all and not self._handlingRequest and not self._busyReceiving:
@@ -538,6 +586,7 @@ class RegistryChannel(HTTPChannel):
         self._unwatch_answer()
         super().resumeProducing()
         if self._held and not self._waitingForTransport:
+            self._unsent_before = _unsent(self.transport)
             self._go_on()
 
     def _watch_answer(self) -> None:
@@ -586,10 +635,10 @@ class RegistryChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See IProtocol."""
         self._cancel_deadline()
-        for call in (self._stall, self._linger):
+        for call in (self._stall, self._linger, self._quiet):
             if call is not None:
                 call.cancel()
-        self._stall = self._linger = None
+        self._stall = self._linger = self._quiet = None
         self._gone = True
         super().connectionLost(reason)
         for request in self.requests:

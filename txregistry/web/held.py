@@ -85,6 +85,11 @@ class HeldRequest:
         """See RegistryRequest."""
         return self.block.asked.key[0]
 
+    @property
+    def sentLength(self) -> int:  # noqa: N802 - Twisted's
+        """See RegistryRequest."""
+        return self.exchange.sent
+
     def header(self, name: str) -> str | None:
         """See RegistryRequest. What a witness does not look at is not there."""
         return self.block.asked.said.get(name)

@@ -128,6 +128,60 @@ class OurTurnTests(SynchronousTestCase):
         self.assertTrue(self.wire.transport.disconnected)
 
 
+class QuietTests(SynchronousTestCase):
+    """The time in which a connection may be quiet."""
+
+    def setUp(self) -> None:
+        """Connect, and put some time between the ticks of the clock."""
+        self.routes, resource = make_echo()
+        self.wire = Wire(resource, LIMITS)
+        self.clock = self.wire.clock
+
+    def is_open_after(self, seconds: float) -> bool:
+        """Say whether the connection is open when a time has passed."""
+        self.clock.advance(seconds)
+        return not self.wire.transport.disconnecting
+
+    def test_put_off(self) -> None:
+        """It begins anew with each answer, to the moment."""
+        for _ in range(5):
+            self.assertTrue(self.is_open_after(LIMITS.idle_timeout - 1.0))
+            self.wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(self.is_open_after(LIMITS.idle_timeout - 0.5))
+        self.assertFalse(self.is_open_after(0.5))
+
+    def test_one_call(self) -> None:
+        """The clock is asked to call once, however many requests come."""
+        self.wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        calls = self.clock.getDelayedCalls()
+        for _ in range(5):
+            self.clock.advance(1.0)
+            self.wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(calls, self.clock.getDelayedCalls())
+        self.assertEqual(1, len(calls))
+
+    def test_while_running(self) -> None:
+        """While a request runs there is no end to it; behind it, it begins anew."""
+        self.wire.send(WAIT)
+        self.assertTrue(self.is_open_after(3 * LIMITS.idle_timeout))
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.routes.waiting[0].callback(None)
+        self.assertTrue(self.is_open_after(LIMITS.idle_timeout - 1.0))
+        self.assertFalse(self.is_open_after(1.0))
+
+    def test_sooner(self) -> None:
+        """It may be made shorter."""
+        channel = self.wire.channel
+        self.assertEqual(LIMITS.idle_timeout, channel.setTimeout(1.0))
+        self.assertFalse(self.is_open_after(1.0))
+
+    def test_lost(self) -> None:
+        """When the connection is gone, nothing is left of it."""
+        self.wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.wire.channel.connectionLost()
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+
 class HeaderBehindTests(SynchronousTestCase):
     """Half of a header that came along with a whole request."""
 
