@@ -256,6 +256,9 @@ class IQuickLook(Interface):
     def there(path: str, size: int) -> Callable[[], bool] | None:
         """Return what says whether there is a file of a size in bytes; see ``same``."""
 
+    def absent(path: str) -> bool:
+        """Say whether nothing is at a path now; what is not known is not absent."""
+
 
 class IFileWriter(IConsumer):
     """A file being written. Exactly one of close, commit and cancel ends it.

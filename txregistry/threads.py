@@ -104,7 +104,23 @@ class LastingThreads:
         running.callback(result)
 
 
-async def to_the_end(running: Deferred[_T]) -> _T:
+class _Lasting(Deferred[_T]):
+    """A Deferred that ends when its work does, also if it is cancelled before."""
+
+    _is_unwanted = False
+
+    def cancel(self) -> None:
+        """Note that nobody wants the result; see Deferred, which would end here."""
+        self._is_unwanted = True
+
+    def end(self, result: _T | Failure) -> None:
+        """Note what came of the work."""
+        if self._is_unwanted and not isinstance(result, Failure):
+            result = Failure(CancelledError())
+        self.callback(result)
+
+
+def to_the_end(running: Deferred[_T]) -> Deferred[_T]:
     """Wait for work that cannot be stopped, even if the caller is cancelled.
 
     A thread goes on when its Deferred is cancelled. Somebody who repeated the work then
@@ -114,30 +130,10 @@ async def to_the_end(running: Deferred[_T]) -> _T:
         running: The work; never cancelled.
 
     Returns:
-        Its result.
-
-    Raises:
-        CancelledError: The work is done, and the caller was cancelled meanwhile.
-        Exception: Whatever the work failed with, cancelled or not.
+        A Deferred with its result. Fails with ``CancelledError`` if the work is done
+        and the caller was cancelled meanwhile; with whatever the work failed with,
+        cancelled or not.
     """
-    results: list[_T | Failure] = []
-    waiting: Deferred[None] = Deferred()
-    cancelled = False
-
-    def end(result: _T | Failure) -> None:
-        results.append(result)
-        waiting.callback(None)
-
-    running.addBoth(end)
-    while not results:
-        try:
-            await waiting
-        except CancelledError:
-            cancelled = True
-            waiting = Deferred()
-    (result,) = results
-    if isinstance(result, Failure):
-        result.raiseException()
-    if cancelled:
-        raise CancelledError
-    return result
+    waiting: _Lasting[_T] = _Lasting()
+    running.addBoth(waiting.end)
+    return waiting

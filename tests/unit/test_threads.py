@@ -23,7 +23,11 @@ class ToTheEndTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Wait for work that goes on."""
         self.work: Deferred[str] = Deferred(lambda _: self.fail("the work was stopped"))
-        self.waiting = Deferred.fromCoroutine(to_the_end(self.work))
+        self.waiting = Deferred.fromCoroutine(self.wait())
+
+    async def wait(self) -> str:
+        """Wait in a coroutine, which is what is cancelled."""
+        return await to_the_end(self.work)
 
     def test_result(self) -> None:
         """The work's result comes out."""
@@ -39,8 +43,17 @@ class ToTheEndTests(SynchronousTestCase):
         """Work that is done already is not waited for."""
         done: Deferred[str] = Deferred()
         done.callback("done")
-        waiting = Deferred.fromCoroutine(to_the_end(done))
-        self.assertEqual("done", self.successResultOf(waiting))
+        self.assertEqual("done", self.successResultOf(to_the_end(done)))
+
+    def test_cancel_at_once(self) -> None:
+        """What waits without a coroutine is cancelled in the same way."""
+        work: Deferred[str] = Deferred()
+        waiting = to_the_end(work)
+        waiting.cancel()
+        self.assertNoResult(waiting)
+        work.callback("done")
+        self.failureResultOf(waiting, CancelledError)
+        waiting.cancel()
 
     def test_cancel(self) -> None:
         """To cancel waits for the end of the work, and takes effect then."""

@@ -24,6 +24,7 @@ from txregistry.interfaces import (
     Begin,
     Change,
     IFileWriter,
+    IQuickLook,
     IStorageDriver,
     Note,
     PathBusy,
@@ -130,6 +131,8 @@ class Uploads:
             BlobUploadUnknown: There is no such session.
         """
         paths = self._paths(session_id)
+        if given is not None and given.offset == 0 and self._is_absent(paths.data):
+            return self._new(session_id, given)  # as most are that come to their end
         try:
             offset = (await self._driver.stat(paths.data)).size
         except PathNotFound:
@@ -334,6 +337,11 @@ class Uploads:
         if running.length == writer.size:
             await writer.sync()
             await self._states(paths).save(running)
+
+    def _is_absent(self, path: str) -> bool:
+        """Say whether the store knows nothing of a path, if it says so quickly."""
+        quick: IQuickLook | None = IQuickLook(self._driver, None)
+        return quick is not None and quick.absent(path)
 
     async def _started_at(self, paths: UploadLayout) -> datetime | None:
         try:

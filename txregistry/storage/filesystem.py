@@ -273,6 +273,17 @@ class FilesystemDriver:
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
 
+    def absent(self, path: str) -> bool:
+        """See IQuickLook."""
+        require_path(path, NAME)
+        try:
+            os.stat(self._disk.place(path))
+        except FileNotFoundError:
+            return True
+        except OSError:  # whatever that means, it is for others to say
+            return False
+        return False
+
     async def _run(
         self,
         groups: Sequence[Sequence[Step]],

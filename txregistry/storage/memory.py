@@ -260,6 +260,14 @@ class MemoryDriver:
 
         return is_there
 
+    def absent(self, path: str) -> bool:
+        """See IQuickLook."""
+        try:
+            self._tree.node(path)
+        except PathNotFound:
+            return True
+        return False
+
     def _found(self, path: str) -> _File | None:
         try:
             return self._tree.file(path)

@@ -127,6 +127,10 @@ class TimedDriver:
         """See IQuickLook."""
         return None if self._quick is None else self._quick.there(path, size)
 
+    def absent(self, path: str) -> bool:
+        """See IQuickLook."""
+        return self._quick is not None and self._quick.absent(path)
+
 
 @implementer(IFileWriter)
 class _TimedWriter(WrappingWriter):

@@ -73,6 +73,15 @@ class QuickLookTests(SynchronousTestCase):
         self.put(b"content")
         self.assertEqual([True, True], [look() for look in looks])
 
+    def test_absent(self) -> None:
+        """It is noticed when something is at a path, be it a folder, and when not."""
+        for path in ("/a/other", "/b", "/b/c/d"):
+            self.assertTrue(self.driver.absent(path), path)
+        for path in ("/a/file", "/a"):
+            self.assertFalse(self.driver.absent(path), path)
+        self.successResultOf(self.driver.delete("/a/file"))
+        self.assertTrue(self.driver.absent("/a/file"))
+
     def test_directory(self) -> None:
         """A directory is no file."""
         self.assertFalse(self.driver.same("/a", b"")())
@@ -99,6 +108,12 @@ class FilesystemTests(QuickLookTests):
         self.assertFalse(self.driver.same("/pipe", b"x")())
         self.assertFalse(self.driver.there("/pipe", 0)())
 
+    def test_not_known(self) -> None:
+        """What the system does not say is not taken for nothing being there."""
+        os.symlink("loop", os.path.join(self.folder, "loop"))
+        self.assertFalse(self.driver.absent("/loop"))
+        self.assertRaises(InvalidPath, self.driver.absent, "a")
+
 
 class TimedTests(QuickLookTests):
     """Looks through the timed driver."""
@@ -112,6 +127,7 @@ class TimedTests(QuickLookTests):
         driver: Any = TimedDriver(_Slow(), Clock(), lambda *done: None)  # type: ignore[arg-type]  # it is asked nothing else
         self.assertIsNone(driver.same("/a", b""))
         self.assertIsNone(driver.there("/a", 1))
+        self.assertFalse(driver.absent("/a"))
 
 
 class _Slow:
