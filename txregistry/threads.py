@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
+
+MOST: Final = 10  # lasting threads, as many as a reactor's pool has
 
 _T = TypeVar("_T")
 
@@ -63,45 +66,77 @@ class LastingThreads:
     """Runs works in threads that last, as many as there were works at a time.
 
     See InThread. To start a thread means to wait for it, which is much for a work of
-    some milliseconds. The process does not wait for these.
+    some milliseconds. The process does not wait for these, unless ``stop`` is called.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, most: int | None = None) -> None:
         """Prepare.
 
         Args:
             reactor: Has ``callFromThread``.
+            most: How many threads there may be, for which further works wait; None:
+                any number.
         """
         self._reactor = reactor
-        self._works: SimpleQueue[tuple[Callable[[], Any], Deferred[Any]]]
+        self._most = most
+        self._works: SimpleQueue[tuple[Callable[[], Any], Deferred[Any]] | None]
         self._works = SimpleQueue()
-        self._threads = 0
+        self._threads: list[Thread] = []
         self._busy = 0
 
     def __call__(self, work: Callable[[], _T], /) -> Deferred[_T]:
         """Have a work done. Raises RuntimeError if there are no more threads."""
-        if self._busy == self._threads:
-            Thread(target=self._run, daemon=True).start()
-            self._threads += 1
+        count = len(self._threads)
+        if self._busy >= count and (self._most is None or count < self._most):
+            thread = Thread(target=self._run, daemon=True)
+            thread.start()
+            self._threads.append(thread)
         self._busy += 1
         running: Deferred[_T] = Deferred()
         self._works.put((work, running))
         return running
 
+    def stop(self) -> None:
+        """Wait until all works are done, and end the threads."""
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._works.put(None)
+        for thread in threads:
+            thread.join()
+
     def _run(self) -> None:
         while True:
-            work, running = self._works.get()
+            given = self._works.get()
+            if given is None:
+                return
+            work, running = given
             result: Any
             try:
                 result = work()
             except Exception:  # whatever it is, it is the caller's
                 result = Failure()
             self._reactor.callFromThread(self._end, running, result)
-            del work, running, result  # while the next one is waited for
+            del given, work, running, result  # while the next one is waited for
 
     def _end(self, running: Deferred[Any], result: Any) -> None:
         self._busy -= 1
         running.callback(result)
+
+
+def in_lasting_threads_of(reactor: Any) -> InThread:
+    """Return what runs work in up to ten lasting threads, which end with a reactor.
+
+    They are waited for then, as the reactor's own are. To get there and back costs half
+    of what it does by way of those, which matters where somebody waits for little work.
+
+    Args:
+        reactor: Any; if it is no real one, as in a test, its thread pool is used.
+    """
+    if not isinstance(reactor, PosixReactorBase):
+        return in_threads_of(reactor)
+    threads = LastingThreads(reactor, MOST)
+    reactor.addSystemEventTrigger("during", "shutdown", threads.stop)
+    return threads
 
 
 class _Lasting(Deferred[_T]):

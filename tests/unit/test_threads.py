@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.unit.reactor import QuietReactor
 from txregistry.threads import (
     LastingThreads,
+    in_lasting_threads_of,
     in_own_threads_of,
     in_threads_of,
     to_the_end,
@@ -150,3 +155,57 @@ class LastingThreadsTests(TestCase):
             with self.assertRaises(Broken):
                 await threads(fail)
         self.assertEqual(1, await threads(lambda: 1))
+
+    async def test_most(self) -> None:
+        """There are no more than there may be; works wait, and all are done."""
+        from threading import Event, current_thread
+
+        from twisted.internet import reactor
+
+        threads, go_on = LastingThreads(reactor, most=2), Event()
+
+        def work() -> object:
+            go_on.wait(30)
+            return current_thread()
+
+        running = [threads(work) for _ in range(5)]
+        go_on.set()
+        self.assertLessEqual(len({await each for each in running}), 2)
+
+    async def test_stop(self) -> None:
+        """To stop is to wait for all works, also those that no thread has begun."""
+        from twisted.internet import reactor
+
+        threads, done = LastingThreads(reactor, most=1), list[int]()
+        running = [threads(partial(done.append, number)) for number in range(5)]
+        threads.stop()
+        self.assertEqual([0, 1, 2, 3, 4], done)
+        for each in running:
+            await each
+        self.assertEqual(1, await threads(lambda: 1))
+        threads.stop()
+
+
+class InLastingThreadsOfTests(TestCase):
+    """Threads that end with a reactor."""
+
+    async def test_in_thread(self) -> None:
+        """They are lasting ones, and their end is planned for that of the reactor."""
+        from threading import current_thread
+
+        from twisted.internet import reactor
+
+        planned: list[Any] = []
+        self.patch(reactor, "addSystemEventTrigger", lambda *args: planned.append(args))
+        in_thread = in_lasting_threads_of(reactor)
+        thread = await in_thread(current_thread)
+        ((phase, event, stop),) = planned
+        self.assertEqual(("during", "shutdown"), (phase, event))
+        stop()
+        self.assertFalse(thread.is_alive())
+
+    def test_no_reactor(self) -> None:
+        """One that is none is asked for its pool."""
+        self.assertEqual(
+            3, self.successResultOf(in_lasting_threads_of(QuietReactor())(lambda: 3))
+        )

@@ -73,7 +73,7 @@ from txregistry.storage.steps import (
 from txregistry.storage.syncs import Syncs, ThreadSyncs, syncs_of
 from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch
-from txregistry.threads import InThread, in_threads_of, to_the_end
+from txregistry.threads import InThread, in_lasting_threads_of, to_the_end
 
 DEFAULT_ROOT: Final = "/var/lib/registry"
 
@@ -438,7 +438,7 @@ class FilesystemFactory:
     """Makes filesystem drivers. See IStorageDriverFactory.
 
     Options: ``rootdirectory``, the folder; ``maxthreads``, a number that the Go
-    registry has and that changes nothing here: the threads are the reactor's;
+    registry has and that changes nothing here: there are ten threads at the most;
     ``journal``, whether changes are written down first where that is possible.
     """
 
@@ -447,7 +447,7 @@ class FilesystemFactory:
         refuse_unknown(options, {"rootdirectory", "maxthreads", "journal"})
         root = _root_of(options.get("rootdirectory", DEFAULT_ROOT))
         _require_count(options.get("maxthreads", 0))
-        disk, in_thread = Disk(root), in_threads_of(reactor)
+        disk, in_thread = Disk(root), in_lasting_threads_of(reactor)
         syncs = syncs_of(reactor, ThreadSyncs(disk, in_thread))
         has_journal = _flag(options.get("journal", True))
         start = starts_clerk(reactor, root, os.environ)
