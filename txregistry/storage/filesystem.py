@@ -244,9 +244,11 @@ class FilesystemDriver:
         require_path(path, NAME)
         await self._run([[DeleteStep(self._disk, path)]])
 
-    @deferred
-    async def apply(self, changes: Sequence[Change | Together]) -> None:
+    def apply(self, changes: Sequence[Change | Together]) -> Deferred[None]:
         """See IBatchDriver. What need not be durable takes microseconds."""
+        return to_the_end(Deferred.fromCoroutine(self._apply(changes)))
+
+    async def _apply(self, changes: Sequence[Change | Together]) -> None:
         together = groups_of(changes)
         for change in chain.from_iterable(together):
             require_path(path_of(change), NAME)
@@ -255,7 +257,7 @@ class FilesystemDriver:
                 [step_of(self._disk, change, writers) for change in group]
                 for group in together
             ]
-            await self._run(groups)
+            await self._batch(groups, translated).run()
 
     @deferred
     async def redirect_url(self, path: str, method: str, lifetime: float) -> str | None:
@@ -289,10 +291,17 @@ class FilesystemDriver:
         groups: Sequence[Sequence[Step]],
         meaning: Callable[[str, bool], AbstractContextManager[None]] = translated,
     ) -> None:
-        batch = Batch(
+        running = self._batch(groups, meaning).run()
+        await to_the_end(Deferred.fromCoroutine(running))
+
+    def _batch(
+        self,
+        groups: Sequence[Sequence[Step]],
+        meaning: Callable[[str, bool], AbstractContextManager[None]],
+    ) -> Batch:
+        return Batch(
             self._disk, groups, meaning, self._syncs, self._in_thread, self._journal
         )
-        await to_the_end(Deferred.fromCoroutine(batch.run()))
 
     async def _publish(self, path: str, draft: Draft, destination: str | None) -> None:
         place = self._disk.place(destination or path)
