@@ -23,11 +23,11 @@ from txregistry.storage.disk import (
     write_all,
     write_pieces,
 )
-from txregistry.storage.writeback import begin_writeback
+from txregistry.storage.writeback import Writeback
 from txregistry.streams import Piece
 
-# Of a long file so many bytes are handed on to the disk at a time while it is written.
-HANDED_ON: Final = 16 * 1024 * 1024
+# The disk begins with a long file whenever at least so many bytes have come.
+HANDED_ON: Final = 8 * 1024 * 1024
 
 # What a file system answers that has no locks. Two writers are then not noticed.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
@@ -53,7 +53,8 @@ class Draft:
                 are to be closed with it: locks on what it replaces.
         """
         self.size = os.fstat(descriptors[0]).st_size
-        self._handed_on = self.size  # to the disk, before anything is synced
+        self._handed_on = self.size  # to the disk, before anything must be durable
+        self._writeback = Writeback()
         self._disk = disk
         self._place = place
         self._written_at = written_at
@@ -80,12 +81,13 @@ class Draft:
     def hand_on(self) -> None:
         """Have the disk begin with what was written, if that has become much.
 
-        It may be called beside another thread that writes.
+        It does not wait for the disk, which takes the next part when it has done with
+        this one. It may be called beside another thread that writes.
         """
         size = self.size
-        if size - self._handed_on >= HANDED_ON:
-            begin, self._handed_on = self._handed_on, size
-            begin_writeback(self._descriptors[0], begin, size - begin)
+        if size - self._handed_on >= HANDED_ON and not self._writeback.running:
+            self._handed_on = size
+            self._writeback.begin(self._written_at)
 
     def keep(self) -> None:
         """Close the file and leave it in its place.

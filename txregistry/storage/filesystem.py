@@ -367,10 +367,7 @@ class FilesystemWriter(WriterState):
 
     @property
     def watchers(self) -> Sequence[Watch]:
-        """See IThreadSink. The disk begins early, so that ``sync`` is short.
-
-        That takes a moment, in which whoever writes has no need to wait.
-        """
+        """See IThreadSink. The disk begins early, so that ``sync`` is short."""
         return (lambda _: self._draft.hand_on(),)
 
     def write_pieces(self, pieces: Sequence[Piece]) -> None:

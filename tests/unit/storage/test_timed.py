@@ -28,6 +28,7 @@ from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.memory import MemoryDriver
 from txregistry.storage.timed import TimedDriver
+from txregistry.storage.writeback import Writeback
 from txregistry.streams import IThreadSink
 from txregistry.testing import drivers
 
@@ -126,12 +127,12 @@ class TimedTests(SynchronousTestCase):
         writer: Any = self.successResultOf(driver.open_writer("/a"))
         sink = IThreadSink(writer)
         sink.write_pieces([b"1", b"2"])
-        begun: list[tuple[int, ...]] = []
+        begun: list[str] = []
         self.patch(drafts, "HANDED_ON", 2)
-        self.patch(drafts, "begin_writeback", lambda *what: begun.append(what[1:]))
+        self.patch(Writeback, "begin", lambda _self, place: begun.append(place))
         for watch in sink.watchers:
             watch(b"12")
-        self.assertEqual([(0, 2)], begun)
+        self.assertEqual([writer._writer._draft.written_at], begun)
         self.assertEqual(2, writer.size)
         os.close(writer._writer._draft._descriptors[0])
         self.assertRaises(StorageError, sink.write_pieces, [b"3"])
