@@ -22,9 +22,9 @@ from typing import Final, Protocol
 from txregistry.streams import IThreadSink, Piece
 from txregistry.web.decoding import Framing
 
-# What a buffer holds, in bytes: little enough for the processor's cache, and enough
-# that one thread seldom hands it to the other, for which both pay.
-BUFFER_SIZE: Final = 512 * 1024
+# What a buffer holds, in bytes: little enough for the cache that processors share, and
+# enough that one thread seldom hands it to the other, for which both pay.
+BUFFER_SIZE: Final = 1024 * 1024
 
 # For so long (milliseconds) more is waited for when little has come: a fast client's
 # next bytes come sooner, and are written along.
