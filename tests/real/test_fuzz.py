@@ -174,11 +174,13 @@ class FuzzTests(RealTestCase):
 
     def sockets(self) -> int:
         """Count the server's sockets that are connections, or wait for them."""
-        folder = Path(f"/proc/{self.under_test.daemon.pid}/fd")
+        process = Path(f"/proc/{self.under_test.daemon.pid}")
+        lines = (process / "net/tcp").read_text().splitlines()[1:]
+        known = {f"socket:[{line.split()[9]}]" for line in lines}
         count = 0
-        for path in folder.iterdir():
+        for path in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
-                count += os.readlink(path).startswith("socket:")
+                count += os.readlink(path) in known
         return count
 
 
