@@ -37,7 +37,8 @@ class AnswerHead:
 
         Args:
             name: Its name, as it is sent.
-            value: The value; each character stands for a byte (Latin-1).
+            value: The value; each character stands for a byte (Latin-1), and one that
+                stands for none becomes a question mark.
         """
         self.lines[name.lower()] = _line(name, value)
 
@@ -56,7 +57,7 @@ class AnswerHead:
         """
         lines = "\r\n".join(self.lines.values())
         text = f"{version} {status} {phrase_of(status)}\r\n{lines}\r\n\r\n"
-        return text.encode("latin-1")
+        return text.encode("latin-1", "replace")
 
 
 def phrase_of(status: int) -> str:

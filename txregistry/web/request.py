@@ -123,7 +123,6 @@ class RegistryRequest:
     _disconnected = False
     _silenced = False
     _is_bodiless = False
-    _is_chunked = False
     _file_bytes_before: int | None = None
 
     def __init__(
@@ -282,8 +281,6 @@ class RegistryRequest:
         if self._is_bodiless:
             data = b""
         self.sentLength += len(data)
-        if data and self._is_chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
         if head or data:
             self.channel.write(head + data)
 
@@ -291,13 +288,9 @@ class RegistryRequest:
         """Begin the answer; return its head."""
         version, head = self.clientproto.decode("latin-1"), self.head
         self._is_bodiless = self.method == b"HEAD" or self.code in NO_BODY_CODES
-        self._is_chunked = (
-            version == "HTTP/1.1"
-            and not self._is_bodiless
-            and "content-length" not in head.lines
-        )
-        if self._is_chunked:
-            head.set("Transfer-Encoding", "chunked")
+        if not self._is_bodiless and "content-length" not in head.lines:
+            # Ours all say how long they are; else the connection's end is theirs.
+            self.channel.persistent = False
         if not self.channel.keep_for_next(self):
             head.set("Connection", "close")
         rendered = head.render(version, self.code)
@@ -394,8 +387,6 @@ class RegistryRequest:
             return
         if not self.startedWriting:
             self.write(b"")
-        if self._is_chunked:
-            self.channel.write(b"0\r\n\r\n")
         if self.lasting is not None and self.code == OK and self.channel.persistent:
             self._teach(self.lasting)
         self.channel.site.log(self)

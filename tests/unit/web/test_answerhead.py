@@ -41,6 +41,8 @@ class HeadTests(SynchronousTestCase):
             self.assertEqual(b"a b: c", head.render("HTTP/1.1", 200)[20:-4].lower())
         head.set("A", "\xe4\x80")
         self.assertIn(b"A: \xe4\x80\r\n", head.render("HTTP/1.1", 200))
+        head.set("A", "\u20ac")
+        self.assertIn(b"A: ?\r\n", head.render("HTTP/1.1", 200))
 
     def test_phrases(self) -> None:
         """Each status has words; also one that nobody knows."""

@@ -42,6 +42,33 @@ class Faulty(Resource):
         raise KeyError("on purpose")
 
 
+class UnmeasuredRoutes:
+    """An endpoint that does not say how long its answer is."""
+
+    def endpoints(self) -> list[Endpoint]:
+        """See Routes."""
+        return [Endpoint("unmeasured", "GET", "/a", self.answer, None)]
+
+    def answer(self, request: Any) -> None:
+        """Answer piece by piece."""
+        for piece in (b"one", b"", b", two"):
+            request.write(piece)
+
+
+class UnmeasuredTests(SynchronousTestCase):
+    """Answers of which nobody knows how long they are when they begin."""
+
+    def test_end(self) -> None:
+        """They end with the connection, and say so, if they have a body."""
+        for method, rest in ((b"GET", b"one, two"), (b"HEAD", b"")):
+            wire = Wire(make_resource([UnmeasuredRoutes()], Frame()))
+            wire.send(GET.replace(b"GET", method))
+            head, _, body = wire.transport.value().partition(b"\r\n\r\n")
+            self.assertEqual(rest, body)
+            self.assertEqual(bool(rest), b"\r\nConnection: close" in head)
+            self.assertEqual(bool(rest), wire.transport.disconnecting)
+
+
 class FaultTests(SynchronousTestCase):
     """Routes that fail in a way that nobody thought of."""
 
