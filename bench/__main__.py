@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from types import FrameType
 from typing import Any, Final
 
+from bench.aside import Aside
 from bench.client import Client, make_program
 from bench.machine import describe, version_of
 from bench.results import Results, read_all
@@ -66,9 +67,10 @@ def _run(arguments: argparse.Namespace) -> None:
         results.machine["rounds"] = f"{rounds}, {seconds:g} s each where time is given"
         results.servers = {kind.name: version_of(kind.command) for kind in kinds}
         client = Client(make_program(HOME))
-        fleet = Fleet(folder, arguments.folder)
+        aside = Aside(folder / ".aside")
+        fleet = Fleet(folder, arguments.folder, aside)
         stack.callback(fleet.close)
-        bench = Bench(client, fleet, folder, seconds, stack)
+        bench = Bench(client, fleet, aside, folder, seconds, stack)
         try:
             run(bench, kinds, workloads, rounds, results, partial(_keep, arguments))
         except KeyboardInterrupt:

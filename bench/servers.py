@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from bench.aside import Aside
 from bench.listed import make_listed
 from bench.trees import Tree
 from tests.certificates import Authority
@@ -163,10 +164,17 @@ class Server:
 class Fleet:
     """The registries of a run."""
 
-    def __init__(self, folder: Path, kept: Path) -> None:
-        """Take folders on the disk to measure with: one for the run, one that stays."""
+    def __init__(self, folder: Path, kept: Path, aside: Aside) -> None:
+        """Take folders on the disk to measure with.
+
+        Args:
+            folder: One for the run.
+            kept: One that stays.
+            aside: Where to what is no longer served goes.
+        """
         self._folder = folder
         self._kept = kept
+        self._aside = aside
         self._trees: dict[Path, Tree] = {}
         self._receiver: int | None = None
         self._running: dict[tuple[str, str], Server] = {}
@@ -183,7 +191,7 @@ class Fleet:
         """Return what a kind serves: one tree, and one more with who is told of it."""
         name = "told" if setting.startswith(_TOLD) else "tree"
         place = self._folder / kind.name / name
-        return self._trees.setdefault(place, Tree(place))
+        return self._trees.setdefault(place, Tree(place, self._aside))
 
     def server(self, kind: Kind, setting: str = "plain") -> Server:
         """Return the server of a kind that stays, started if it does not run."""

@@ -81,7 +81,9 @@ which is that of all the server's processes.
 Each serves a tree of its own on the same disk by its filesystem driver, with its
 default logging, to a file; what is listed is the same tree for all, and nothing in it
 changes.
-What is pushed is random and new, and the disk is at rest before.
+What is pushed is random and new, and the disk is at rest before. It lies on the disk
+until the end of the run, because ext4 looks at inodes that were removed in the last
+minutes whenever a file is made; another run had better wait for five minutes.
 
 | to repeat | |
 |---|---|

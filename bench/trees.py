@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
+from bench.aside import Aside
 from tests.real.images import make_image, make_layer
 from txregistry.oci.digest import Digest
 from txregistry.oci.names import Name, Tag
@@ -27,9 +27,15 @@ class Tree:
         root: The folder.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Take the folder; it need not be there."""
+    def __init__(self, root: Path, aside: Aside) -> None:
+        """Take the folder, which need not be there.
+
+        Args:
+            root: The folder.
+            aside: Where to what is no longer served goes.
+        """
         self.root = root
+        self._aside = aside
         self._large: dict[int, str] = {}
         self._digests: list[str] = []
         self._blobs: list[str] = []
@@ -81,7 +87,7 @@ class Tree:
         return self._path(blob_data(Digest.parse(digest)))
 
     def remove(self, name: str) -> None:
-        """Remove a repository, and the blobs and manifests that it links."""
+        """Move away a repository, and the blobs and manifests that it links."""
         layout = RepositoryLayout(Name.parse(name))
         root = self._path(layout.root)
         for link in [
@@ -90,9 +96,8 @@ class Tree:
         ]:
             text = link.read_text(encoding="ascii")
             if text:  # the Go registry writes it in place, and may not have done so
-                place = self._path(blob_data(Digest.parse(text)))
-                place.unlink(missing_ok=True)
-        shutil.rmtree(root, ignore_errors=True)
+                self._aside.take(self.blob_path(text).parent)
+        self._aside.take(root)
 
     def _write_blob(self, content: bytes) -> Digest:
         digest = Digest.of(content)

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
+from bench.aside import Aside
 from bench.client import Client, Measured
 from bench.results import Row, Sample
 from bench.servers import Fleet, Kind, Server
@@ -24,6 +25,7 @@ class Bench:
     Attributes:
         client: Runs load clients.
         fleet: The servers.
+        aside: Where to what is no longer needed goes.
         folder: A folder on the disk to measure with.
         seconds: How long to ask for where that is what bounds a measurement.
         stack: What is closed at the end of the run.
@@ -31,6 +33,7 @@ class Bench:
 
     client: Client
     fleet: Fleet
+    aside: Aside
     folder: Path
     seconds: float
     stack: ExitStack

@@ -52,7 +52,7 @@ def _skopeo(bench: Bench, kind: Kind) -> list[Sample]:
             _timed(server, lambda: skopeo.copy(image, f"dir:{folder}/pulled")),
         ]
     finally:
-        shutil.rmtree(folder)
+        bench.aside.take(folder)
         server.tree.remove(_NAME)
 
 

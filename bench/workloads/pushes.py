@@ -132,7 +132,7 @@ def _push_images(bench: Bench, kind: Kind) -> list[Sample]:
 
 
 def _uploads(bench: Bench, kind: Kind, setting: str, *words: str) -> Measured:
-    """Push, and remove what was pushed, with the disk at rest before and after."""
+    """Push with the disk at rest before, and move away what was pushed."""
     server = bench.fleet.server(kind, setting)
     os.sync()
     try:
