@@ -89,12 +89,6 @@ class Disk:
         """Move a file that is durable already, over what is there."""
         persistently(partial(self._move, source, destination))
 
-    def remove(self, place: str) -> None:
-        """Remove a file, or a directory and all below it."""
-        os.lstat(place)
-        self.drop(place)
-        self.sync_directory(os.path.dirname(place))
-
     def note(self, place: str, content: bytes) -> None:
         """Write a file in its place. Neither atomic nor durable."""
         persistently(partial(self._note, place, content))

@@ -100,27 +100,6 @@ class Draft:
         finally:
             self.close()
 
-    def sync(self) -> None:
-        """Make durable what the file has so far."""
-        self._disk.sync_file(self._descriptors[0])
-
-    def publish(self, destination: str | None = None) -> None:
-        """Make the file durable in its place. When it fails, the file stays open.
-
-        Args:
-            destination: Another place; it is moved there while it is locked.
-
-        Raises:
-            FileNotFoundError: Somebody else has removed it.
-        """
-        self.sync()
-        if destination is None:
-            self._settle_in()
-            self._disk.sync(os.path.dirname(self._place))
-        else:
-            self._settle_elsewhere(destination)
-        self.close()
-
     def arrive(self, destination: str, *, durably: bool = False) -> None:
         """Take another place, as a file that is durable.
 
@@ -180,11 +159,6 @@ class Draft:
             self._written_at = self._place
         else:
             self._require_in_place()
-
-    def _settle_elsewhere(self, destination: str) -> None:
-        self._require_in_place()
-        self._disk.move(self._written_at, destination)
-        self._place = self._written_at = destination
 
     def _require_in_place(self) -> None:
         if not self._is_at(self._written_at):

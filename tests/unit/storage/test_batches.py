@@ -168,6 +168,37 @@ class OrderTests(BatchCase):
             ["sync names /blobs/digest", "sync names /layers/digest"], syncs
         )
 
+    def test_commit(self) -> None:
+        """A committed file's content is durable before its name."""
+        self.commit("/a/new")
+        self.assertEqual(b"new", self.content("/a/new"))
+        self.assertEqual(
+            [
+                "sync file /a/new",
+                "sync names /",
+                "rename /a/new /a/new",
+                "sync names /a",
+            ],
+            self.watched.steps,
+        )
+
+    def test_commit_replacement(self) -> None:
+        """A replacement's content is durable before it takes the file's place."""
+        self.apply(Put("/old", b"old"))
+        self.commit("/old")
+        self.assertEqual(b"new", self.content("/old"))
+        self.assertEqual(
+            ["sync file /~", "rename /~ /old", "sync names /"], self.watched.steps
+        )
+
+    def test_delete(self) -> None:
+        """A removal is durable when the name is gone from the folder above."""
+        self.apply(Put("/a/b/file", b"content"))
+        self.watched.steps.clear()
+        self.successResultOf(self.driver.delete("/a/b"))
+        self.assertEqual([], self.everything("/a"))
+        self.assertEqual(["sync names /a"], self.watched.steps)
+
     def test_notes(self) -> None:
         """Notes wait for nothing, and go over what is there."""
         self.apply(Note("/a/b", b"long"))
@@ -176,6 +207,13 @@ class OrderTests(BatchCase):
         self.assertEqual([], self.watched.steps)
         self.assertEqual(b"one", self.content("/a/b"))
         self.assertEqual(["d"], self.everything("/a/c"))
+
+    def commit(self, path: str) -> None:
+        """Write a file and commit it, watched from where it is written."""
+        writer = self.successResultOf(self.driver.open_writer(path))
+        writer.write(b"new")
+        self.watched.steps.clear()
+        self.successResultOf(writer.commit())
 
 
 class CrashTests(BatchCase):
@@ -314,6 +352,27 @@ class FailureTests(BatchCase):
         self.failureResultOf(self.driver.apply(self.push(writer)), PathNotFound)
         self.successResultOf(writer.cancel())
         self.assertFalse(self.exists(LINK))
+
+    def test_commit_when_removed(self) -> None:
+        """A file that somebody has removed is not committed; it can be cancelled."""
+        writer = self.successResultOf(self.driver.open_writer("/d/new"))
+        self.successResultOf(self.driver.delete("/d/new"))
+        self.failureResultOf(writer.commit(), PathNotFound)
+        self.successResultOf(writer.cancel())
+        self.assertEqual([], self.everything("/d"))
+
+    def test_commit_when_replaced(self) -> None:
+        """A file that somebody has replaced is not committed; the other one stays."""
+        writer = self.successResultOf(self.driver.open_writer("/d/new"))
+        writer.write(b"mine")
+        self.successResultOf(self.driver.put_content("/d/new", b"theirs"))
+        self.failureResultOf(writer.commit(), PathNotFound)
+        self.successResultOf(writer.cancel())
+        self.assertEqual(b"theirs", self.content("/d/new"))
+
+    def test_delete_missing(self) -> None:
+        """What was not there from the beginning cannot be removed."""
+        self.failureResultOf(self.driver.delete("/a"), PathNotFound)
 
     def test_ended(self) -> None:
         """A writer that has ended cannot be published."""

@@ -92,7 +92,7 @@ class DurabilityTests(DiskCase):
     def test_folder_made_again(self) -> None:
         """A folder that was removed and made again is made durable again."""
         self.put("/a/b/file")
-        self.disk.remove(f"{self.root}/a")
+        self.disk.drop(f"{self.root}/a")
         self.assertEqual(
             ["sync names /a/b", "sync names /a", "sync names /"],
             self.put("/a/b/file")[2:],
@@ -127,13 +127,6 @@ class DurabilityTests(DiskCase):
         self.disk.steps.clear()
         self.disk.move(f"{self.root}/a/one", f"{self.root}/a/two")
         self.assertEqual(["rename /a/one /a/two", "sync names /a"], self.disk.steps)
-
-    def test_remove(self) -> None:
-        """A removal is durable when the name is gone from the folder above."""
-        self.put("/a/b/file")
-        self.disk.steps.clear()
-        self.disk.remove(f"{self.root}/a/b")
-        self.assertEqual(["sync names /a"], self.disk.steps)
 
     def test_sync_of_gone_folder(self) -> None:
         """A folder that is gone needs no sync."""
@@ -191,7 +184,7 @@ class AtomicTests(DiskCase):
         """A tree into which somebody puts files is moved aside, where nobody does."""
         os.makedirs(f"{self.root}/a/b")
         disk = MeddledDisk(self.root, lambda: self.put_plainly("/a/file"))
-        disk.remove(f"{self.root}/a")
+        disk.drop(f"{self.root}/a")
         self.assertEqual([], self.everything())
 
     def test_remove_while_removed(self) -> None:
@@ -200,7 +193,7 @@ class AtomicTests(DiskCase):
         for path in ("/a/b/one", "/a/c", "/a/d"):
             self.put_plainly(path)
         disk = MeddledDisk(self.root, remove(f"{self.root}/a"))
-        disk.remove(f"{self.root}/a")
+        disk.drop(f"{self.root}/a")
         self.assertEqual([], self.everything())
 
     def test_remove_fails(self) -> None:
@@ -211,19 +204,15 @@ class AtomicTests(DiskCase):
             raise PermissionError(errno.EACCES, "Permission denied")
 
         disk = MeddledDisk(self.root, fail)
-        self.assertRaises(PermissionError, disk.remove, f"{self.root}/a")
+        self.assertRaises(PermissionError, disk.drop, f"{self.root}/a")
         self.assertEqual(["b"], self.everything("/a"))
-
-    def test_remove_missing(self) -> None:
-        """What was not there from the beginning cannot be removed."""
-        self.assertRaises(FileNotFoundError, Disk(self.root).remove, f"{self.root}/a")
 
     def test_remove_link_to_folder(self) -> None:
         """Of a symbolic link, the link is removed and not what it leads to."""
         os.makedirs(f"{self.root}/a")
         self.put_plainly("/a/file")
         os.symlink(f"{self.root}/a", f"{self.root}/link")
-        Disk(self.root).remove(f"{self.root}/link")
+        Disk(self.root).drop(f"{self.root}/link")
         self.assertEqual(["a"], self.everything())
         self.assertEqual(["file"], self.everything("/a"))
 

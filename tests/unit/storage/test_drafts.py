@@ -9,7 +9,6 @@ import signal
 
 from tests.unit.storage.disks import (
     BrokenLockDisk,
-    FullDisk,
     LocklessDisk,
     SharedDisk,
     WatchedDisk,
@@ -67,44 +66,22 @@ class DraftTests(DraftCase):
         self.assertEqual(["old"], self.everything())
         self.assertEqual(["rename /~ /old"], self.watched.steps)
 
-    def test_publish(self) -> None:
-        """A published file's content is durable before its name."""
-        self.open(f"{self.root}/a/new").publish()
-        self.assertEqual(
-            ["sync file /a/new", "sync names /a", "sync names /"], self.watched.steps
-        )
-
-    def test_publish_replacement(self) -> None:
-        """A replacement's content is durable before it takes the file's place."""
-        self.open(self.old).publish()
-        self.assertEqual(
-            ["sync file /~", "rename /~ /old", "sync names /"], self.watched.steps
-        )
-
-    def test_publish_what_is_gone(self) -> None:
-        """A file that somebody removed cannot be published; it can be discarded."""
+    def test_arrive_when_gone(self) -> None:
+        """A file that somebody removed cannot arrive; it can be discarded."""
         draft = self.open(self.new)
         os.unlink(self.new)
-        self.assertRaises(FileNotFoundError, draft.publish)
+        self.assertRaises(FileNotFoundError, draft.arrive, self.new)
         draft.discard()
         self.assertEqual(["old"], self.everything())
 
-    def test_publish_what_was_replaced(self) -> None:
-        """A file that somebody replaced cannot be published; the other one stays."""
+    def test_arrive_when_replaced(self) -> None:
+        """A file that somebody replaced cannot arrive; the other one stays."""
         draft = self.open(self.new)
         draft.write(b"mine")
         self.disk.put(self.new, b"theirs")
-        self.assertRaises(FileNotFoundError, draft.publish)
+        self.assertRaises(FileNotFoundError, draft.arrive, self.new)
         draft.discard()
         self.assertEqual(b"theirs", self.content("/new"))
-
-    def test_publish_on_full_disk(self) -> None:
-        """A file that finds no room in the end can be discarded."""
-        draft = open_draft(FullDisk(self.root), self.new, append=False)
-        draft.write(b"abc")
-        self.assertRaises(OSError, draft.publish)
-        draft.discard()
-        self.assertEqual(["old"], self.everything())
 
     def test_keep_what_is_gone(self) -> None:
         """A file that somebody removed cannot be kept, and is closed all the same."""
@@ -157,10 +134,16 @@ class OpenDraftTests(DraftCase):
 
     def test_unlocked(self) -> None:
         """Whatever becomes of a draft, the next one can be opened."""
-        for end in (Draft.keep, Draft.publish, Draft.discard, Draft.close):
+        for end in (Draft.keep, Draft.discard, Draft.close):
             for place in (self.new, self.old):
                 end(self.open(place))
                 self.open(place).close()
+
+    def test_unlocked_when_arrived(self) -> None:
+        """Where a draft has arrived, the next one can be opened."""
+        for place in (self.new, self.old):
+            self.open(place).arrive(place)
+            self.open(place).close()
 
     def test_locked_after_replacement(self) -> None:
         """The lock of a file that was replaced meanwhile protects nothing any more."""
