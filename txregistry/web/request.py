@@ -119,6 +119,8 @@ class RegistryRequest:
 
     _id: str | None = None
     _args: dict[bytes, list[bytes]] | None = None
+    _client: Any = None
+    _secure = False
     _dispatched = False
     _disconnected = False
     _silenced = False
@@ -202,11 +204,17 @@ class RegistryRequest:
 
     def getClientAddress(self) -> Any:
         """Return the address of the client, which has a ``host``."""
-        return self.channel.client_address
+        return self._client if self.channel is None else self.channel.client_address
 
     def isSecure(self) -> bool:
         """Say whether the connection is encrypted."""
-        return bool(self.channel.is_secure)
+        return bool(self._secure if self.channel is None else self.channel.is_secure)
+
+    def _part(self) -> Any:
+        """Give up the connection, and return it; work that goes on may be told of."""
+        channel, self.channel = self.channel, None
+        self._client, self._secure = channel.client_address, channel.is_secure
+        return channel
 
     def client_certificate(self) -> x509.Certificate | None:
         """Return the client's certificate; see RegistryChannel."""
@@ -373,7 +381,8 @@ class RegistryRequest:
                 self.code = CLIENT_LEFT
             self.channel.site.log(self)
         self._disconnected = True
-        self.channel = None
+        if self.channel is not None:
+            self._part()
         if self.running is not None:
             self.running.cancel()
 
@@ -391,8 +400,7 @@ class RegistryRequest:
             self._teach(self.lasting)
         self.channel.site.log(self)
         self.finished = True
-        channel, self.channel = self.channel, None
-        channel.requestDone(self)
+        self._part().requestDone(self)
 
     def _teach(self, lasting: Lasting) -> None:
         fast = self.channel.site.fast

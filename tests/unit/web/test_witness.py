@@ -6,6 +6,9 @@ import json
 from typing import Any
 from uuid import UUID
 
+from twisted.internet.task import Clock
+
+from tests.unit.web.case import head
 from tests.unit.web.witness_case import (
     LAYER,
     LAYER_DIGEST,
@@ -23,6 +26,9 @@ from txregistry.oci.mediatypes import (
     OCI_MANIFEST,
     OCTET_STREAM,
 )
+from txregistry.storage.memory import MemoryDriver
+from txregistry.testing.faults import FaultyDriver
+from txregistry.testing.operations import on
 
 
 class EventTests(WitnessCase):
@@ -269,6 +275,26 @@ class ChangeTests(WitnessCase):
         )
         self.assertEqual(("push", "new"), (action, target["tag"]))
         self.assertEqual(OCI_MANIFEST, target["mediaType"])
+
+    def test_client_left(self) -> None:
+        """A push that goes on to its end without its client is told like any other."""
+        faulty = FaultyDriver(MemoryDriver(Clock()))
+        self.use(driver=faulty)
+        target = self.path("manifests", "new")
+        manifest = self.ask("GET", self.path("manifests", "latest")).body
+        faulty.hang(on("put_content", "/current/link"))
+        length = {"Content-Type": OCI_MANIFEST, "Content-Length": str(len(manifest))}
+        wire = self.registry.connect()
+        wire.send(head("PUT", target, length) + manifest)
+        self.assertEqual(b"", wire.transport.value())
+        self.sink.events.clear()
+        wire.hang_up()
+        faulty.heal()
+        (event,) = self.sink.events
+        made = event.to_json()
+        self.assertEqual(("push", "new"), (made["action"], made["target"]["tag"]))
+        self.assertEqual(wire.transport.getPeer().host, made["request"]["addr"])
+        self.assertTrue(made["target"]["url"].startswith("http://registry.test/"))
 
     def test_mount(self) -> None:
         """A mount is told with the repository that it is from."""
