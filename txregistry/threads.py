@@ -85,16 +85,29 @@ class LastingThreads:
         self._busy = 0
 
     def __call__(self, work: Callable[[], _T], /) -> Deferred[_T]:
-        """Have a work done. Raises RuntimeError if there are no more threads."""
+        """Have a work done.
+
+        Raises:
+            RuntimeError: The system has no thread for it. Where there may be only so
+                many, that is so only while there is none yet.
+        """
         count = len(self._threads)
         if self._busy >= count and (self._most is None or count < self._most):
-            thread = Thread(target=self._run, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._begin_thread()
         self._busy += 1
         running: Deferred[_T] = Deferred()
         self._works.put((work, running))
         return running
+
+    def _begin_thread(self) -> None:
+        thread = Thread(target=self._run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if self._most is None or not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
 
     def stop(self) -> None:
         """Wait until all works are done, and end the threads."""

@@ -172,6 +172,25 @@ class LastingThreadsTests(TestCase):
         go_on.set()
         self.assertLessEqual(len({await each for each in running}), 2)
 
+    async def test_no_more(self) -> None:
+        """Where works may have to wait, they do when the system has no more threads."""
+        from threading import Event, Thread
+
+        from twisted.internet import reactor
+
+        def start(_thread: Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        threads, go_on = LastingThreads(reactor, most=2), Event()
+        waiting = threads(lambda: go_on.wait(30))
+        self.patch(Thread, "start", start)
+        running = threads(lambda: 1)
+        go_on.set()
+        self.assertEqual((True, 1), (await waiting, await running))
+        for others in (LastingThreads(reactor), LastingThreads(reactor, most=2)):
+            self.assertRaises(RuntimeError, others, lambda: 1)
+        threads.stop()
+
     async def test_stop(self) -> None:
         """To stop is to wait for all works, also those that no thread has begun."""
         from twisted.internet import reactor
