@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -144,7 +144,9 @@ class Journal:
     def _begin(self, works: Sequence[Work]) -> Deferred[Outcomes]:
         making = self._hand_over(works)
         if making is None:
-            return self._in_thread(partial(make_together, self._files, works))
+            # There may be no thread, and others come after these.
+            work = partial(make_together, self._files, works)
+            return maybeDeferred(self._in_thread, work)
         return making.addCallbacks(self._note, self._make_anew, errbackArgs=(works,))
 
     def _hand_over(self, works: Sequence[Work]) -> Deferred[Outcomes] | None:

@@ -492,6 +492,20 @@ class FailureTests(JournalCase):
         self.successResultOf(other.delete("/b"))
         self.failureResultOf(other.stat("/b"), PathNotFound)
 
+    def test_no_threads(self) -> None:
+        """Where there is no thread for a change it fails, and holds up no other one."""
+        journal = self.driver._journal
+        assert journal is not None
+
+        def none(_work: Any) -> Any:
+            raise RuntimeError("can't start new thread")
+
+        self.patch(journal, "_in_thread", none)
+        self.failureResultOf(self.driver.put_content("/a", b"1"), RuntimeError)
+        self.patch(journal, "_in_thread", execute)
+        self.apply(Put("/a", b"2"))
+        self.assertEqual(b"2", self.content("/a"))
+
     def test_no_end(self) -> None:
         """While no checkpoint works, the files become long, but not without end."""
         self.apply(Put("/long", bytes(15 * SIZE)), Put("/first", b""))
