@@ -205,6 +205,7 @@ class Journal:
             is_clean = await self._in_thread(checkpoint)
         except Exception as error:  # whatever it is, the records are there still
             is_clean, has_failed = False, True
+            self._has_clerk_made |= anyway
             _log.critical("the journal stays, and is needed: {error}", error=error)
         self._checking = self._next = None
         if self._has_made or not is_clean:

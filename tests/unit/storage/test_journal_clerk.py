@@ -81,6 +81,21 @@ class ClerkTests(JournalCase):
         self.assertEqual([0, 0], self.records())
         self.assertEqual([], open_below(self.root))
 
+    def test_only_it_and_trouble(self) -> None:
+        """A checkpoint that fails then is made again."""
+        self.apply(Put("/a", b"1"))
+        self.apply(Put("/a", b"2"))
+        assert self.driver._journal is not None
+        files = self.driver._journal._files
+        files.close()
+        files._can_be = lambda _: False
+        self.clock.advance(INTERVAL)
+        self.assertEqual([0, 2], [self.syncs, sum(self.records())])
+        files._can_be = lambda _: True
+        self.clock.advance(INTERVAL)
+        self.assertEqual([0, 0], self.records())
+        self.assertEqual(1, self.syncs)
+
     def test_lost(self) -> None:
         """What a crash took of it is made again at the next start."""
         self.apply(Put("/a", b"1"))
