@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import errno
 import marshal
+import select
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -32,6 +33,10 @@ MOST: Final = 128 * 1024
 READY: Final = marshal.dumps("ready")
 
 
+class Unheard(Exception):
+    """The registry has ended: nobody would hear what became of changes."""
+
+
 def serve(channel: socket.socket, files: JournalFiles, disk: Disk) -> None:
     """Make what the messages ask for, until there is nobody who asks.
 
@@ -41,10 +46,19 @@ def serve(channel: socket.socket, files: JournalFiles, disk: Disk) -> None:
         disk: The folder.
     """
     buffer = bytearray(MOST)
+    hanging_up = select.poll()
+    hanging_up.register(channel, 0)
+
+    def require_heard() -> None:
+        # Who was told that it had failed may have changed the same since, by way of
+        # the registry's next process.
+        if hanging_up.poll(0):
+            raise Unheard
+
     try:
         channel.send(READY)
         while length := channel.recv_into(buffer):
-            reply = answer(memoryview(buffer)[:length], files, disk)
+            reply = answer(memoryview(buffer)[:length], files, disk, require_heard)
             if reply:
                 channel.send(reply)
     finally:
@@ -58,15 +72,30 @@ def ask(works: Sequence[Sequence[Written]]) -> bytes:
     )
 
 
-def answer(message: bytes | memoryview, files: JournalFiles, disk: Disk) -> bytes:
-    """Do what a message asks for; return what is to be said of it, if anything."""
+def answer(
+    message: bytes | memoryview,
+    files: JournalFiles,
+    disk: Disk,
+    require_heard: Callable[[], None] = lambda: None,
+) -> bytes:
+    """Do what a message asks for; return what is to be said of it, if anything.
+
+    Args:
+        message: The message.
+        files: The journal's files.
+        disk: The folder.
+        require_heard: Raises Unheard if nobody waits for an answer any more.
+
+    Raises:
+        Unheard: So it is, and nothing was made.
+    """
     asked = marshal.loads(message)
     if not asked:
         files.close()
         return b""
     works = [Files(disk, [Written(*each) for each in work]) for work in asked]
     try:
-        outcomes = make_together(files, works)
+        outcomes = make_together(files, works, require_heard)
     finally:
         for work in works:
             work.end()
@@ -103,7 +132,7 @@ def main() -> None:
     """Serve the registry that has started this."""
     disk = Disk(sys.argv[1])
     channel = socket.socket(fileno=CHANNEL)
-    with suppress(ConnectionError):  # it is gone
+    with suppress(ConnectionError, Unheard):  # it is gone
         serve(channel, JournalFiles(disk), disk)
 
 

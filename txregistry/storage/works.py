@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from txregistry.storage.disk import Disk
@@ -98,12 +98,18 @@ def take_effect(step: _Effective) -> None:
         step.take_effect_anew()
 
 
-def make_together(files: JournalFiles, works: Sequence[Work]) -> Outcomes:
+def make_together(
+    files: JournalFiles,
+    works: Sequence[Work],
+    require: Callable[[], None] = lambda: None,
+) -> Outcomes:
     """Make changes durably, which are written down together. Blocks.
 
     Args:
         files: The journal's files.
         works: The changes.
+        require: Raises, when it is their turn, what they fail with if they are not to
+            be made any more.
 
     Returns:
         What each failed with; None: it is made.
@@ -122,6 +128,7 @@ def make_together(files: JournalFiles, works: Sequence[Work]) -> Outcomes:
         return outcomes
     try:
         with files.turn():
+            require()
             files.append(entries)
             for number in good:
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import AbstractContextManager
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,6 +14,7 @@ from tests.unit.storage.places import new_place
 from txregistry.storage.clerk_process import (
     MOST,
     READY,
+    Unheard,
     answered,
     ask,
     serve,
@@ -125,6 +127,22 @@ class ServeTests(SynchronousTestCase):
             assert isinstance(failed, OSError)
             self.assertEqual(errno.EIO, failed.errno)
         self.assertEqual([FOLDER], os.listdir(self.root))
+
+    def test_nobody_waits(self) -> None:
+        """What its registry, dead before its turn came, wanted is not made any more."""
+        turn = JournalFiles.turn
+
+        def late(files: JournalFiles) -> AbstractContextManager[None]:
+            self.ours.close()
+            return turn(files)
+
+        self.ours.send(ask([[Written("/a", b"1")]]))
+        files = JournalFiles(self.disk, SIZE, lambda _: True, lambda _: None)
+        self.patch(JournalFiles, "turn", late)
+        self.assertRaises(Unheard, serve, self.its, files, self.disk)
+        self.assertEqual([FOLDER], os.listdir(self.root))
+        self.assertEqual((0, []), unpack(self.content(f"/{FOLDER}/0")))
+        self.assertEqual([], open_below(self.root))
 
     def test_own_fault(self) -> None:
         """What is no problem of the disk ends it, so that somebody hears of it."""
