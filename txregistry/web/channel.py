@@ -67,6 +67,9 @@ LINGER_BYTES: Final = 64 * 1024 * 1024
 # Less is no time left (seconds): a sum of floats is not exact.
 TICK: Final = 0.001
 
+# How much waits to go out, where nobody has looked (bytes): more than can.
+UNKNOWN: Final = 1 << 62
+
 HTTP: Final = b"HTTP/1.1"
 
 # How a request begins that a fast path may have an answer to.
@@ -526,9 +529,9 @@ class RegistryChannel(HTTPChannel):
                 self._held = True
                 self._networkProducer.pauseProducing()
             else:
-                # Of a short one as much may wait; that is not worth a system call.
+                # How much waits behind a short one is not worth a system call.
                 is_long = request.sentLength > LONG
-                self._unsent_before = _unsent(self.transport) if is_long else LONG
+                self._unsent_before = _unsent(self.transport) if is_long else UNKNOWN
                 self._go_on()
         elif self.persistent:
             self._answered = request

@@ -65,6 +65,17 @@ class SlowPullerTests(SynchronousTestCase):
             self.clock.advance(LIMITS.idle_timeout)
         self.assertFalse(self.transport.disconnecting)
 
+    def test_long_before(self) -> None:
+        """So it does if most of it is that of a long answer before."""
+        self.transport.dataBuffer = bytes(1_000_000)
+        self.channel.dataReceived(b"PUT /refuse HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(9):
+            self.transport.offset += 100_000
+            self.clock.advance(LIMITS.idle_timeout)
+        self.assertFalse(self.transport.disconnecting)
+        self.clock.advance(LIMITS.idle_timeout)
+        self.assertTrue(self.transport.disconnected)
+
     def test_all_taken(self) -> None:
         """When all has gone out, and nothing is asked, it is closed in good order."""
         self.transport.offset = 1000
