@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txregistry.storage.clerk import Clerk, ClerkGone
-from txregistry.storage.journal_files import JournalFiles
+from txregistry.storage.journal_files import JournalFiles, NoJournal
 from txregistry.storage.works import Outcomes, Work, make_together
 from txregistry.threads import InThread
 
@@ -160,7 +160,8 @@ class Journal:
         return clerk.make(files) if len(files) == len(works) else None
 
     def _note(self, outcomes: Outcomes) -> Outcomes:
-        self._has_clerk_made = True
+        if not all(isinstance(each, NoJournal) for each in outcomes):
+            self._has_clerk_made = True
         return outcomes
 
     def _make_anew(self, failure: Failure, works: Sequence[Work]) -> Deferred[Outcomes]:
@@ -205,7 +206,8 @@ class Journal:
             is_clean = await self._in_thread(checkpoint)
         except Exception as error:  # whatever it is, the records are there still
             is_clean, has_failed = False, True
-            self._has_clerk_made |= anyway
+            if not (isinstance(error, NoJournal) and error.lasts):
+                self._has_clerk_made |= anyway
             _log.critical("the journal stays, and is needed: {error}", error=error)
         self._checking = self._next = None
         if self._has_made or not is_clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import execute
@@ -14,7 +15,7 @@ from txregistry.interfaces import PathNotFound, Publish, Put, Remove
 from txregistry.storage.disk import Disk
 from txregistry.storage.filesystem import FilesystemDriver
 from txregistry.storage.journal import INTERVAL, Journal
-from txregistry.storage.journal_files import JournalFiles
+from txregistry.storage.journal_files import FOLDER, JournalFiles
 from txregistry.storage.paths import PathObstructed
 
 
@@ -88,10 +89,12 @@ class ClerkTests(JournalCase):
         assert self.driver._journal is not None
         files = self.driver._journal._files
         files.close()
-        files._can_be = lambda _: False
+        os.rename(f"{self.root}/{FOLDER}/turn", f"{self.root}/away")
+        os.mkdir(f"{self.root}/{FOLDER}/turn")
         self.clock.advance(INTERVAL)
         self.assertEqual([0, 2], [self.syncs, sum(self.records())])
-        files._can_be = lambda _: True
+        os.rmdir(f"{self.root}/{FOLDER}/turn")
+        os.rename(f"{self.root}/away", f"{self.root}/{FOLDER}/turn")
         self.clock.advance(INTERVAL)
         self.assertEqual([0, 0], self.records())
         self.assertEqual(1, self.syncs)
@@ -139,6 +142,24 @@ class ClerkTests(JournalCase):
         self.assertEqual(steps, self.disk.steps)
         self.assertEqual(["c"], os.listdir(f"{self.root}/b"))
 
+    def test_none_any_more(self) -> None:
+        """Where there is none any more, no checkpoint is tried again and again."""
+        assert self.driver._journal is not None
+        files = self.driver._journal._files
+        for does_make in (True, False):
+            self.apply(Put("/a", b"1"))
+            self.clerk.files._can_be = _saying(does_make)
+            self.apply(Put("/a", b"2"))
+            self.clerk.files.close()
+            files.close()
+            files._can_be = lambda _: False
+            tries = self.threads
+            self.clock.advance(INTERVAL)
+            self.clock.advance(INTERVAL)
+            self.assertEqual(tries + (2 if does_make else 1), self.threads)
+            self.assertEqual([], self.clock.getDelayedCalls())
+            files._can_be = lambda _: True
+
     def test_stop(self) -> None:
         """It is ended with us, when all is durable."""
         self.apply(Put("/a", b"1"))
@@ -163,3 +184,8 @@ class ClerkTests(JournalCase):
         self.failureResultOf(self.driver.get_content("/a"), PathNotFound)
         self.assertEqual(0, self.clerk.made)
         self.assertFalse(os.path.exists(self.root))
+
+
+def _saying(answer: bool) -> Callable[[str], bool]:
+    """Return what says the same of each folder."""
+    return lambda _: answer
