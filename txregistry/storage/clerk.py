@@ -116,8 +116,14 @@ class Clerk:
         elif message == READY:
             self._is_ready = True
         elif self._making is not None:
+            try:
+                outcomes = answered(message)
+            except (EOFError, TypeError, ValueError):
+                # Such as one's that is of a newer release, installed meanwhile.
+                self._lose()
+                return
             making, self._making = self._making, None
-            making.callback(answered(message))
+            making.callback(outcomes)
 
     def fileno(self) -> int:
         """See IFileDescriptor."""

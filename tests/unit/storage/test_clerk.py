@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import signal
 import socket
@@ -174,6 +175,16 @@ class EndTests(ClerkCase):
         making = self.make()
         self.clerk.connectionLost(Failure(OSError()))
         self.failureResultOf(making, ClerkGone)
+
+    def test_not_understood(self) -> None:
+        """So it is when it says what means nothing: nobody waits for ever."""
+        for message in (MADE[:-1], b"\0", marshal.dumps(3)):
+            self.clock.advance(5)
+            self.be_ready()
+            making = self.make()
+            self.say(message)
+            self.failureResultOf(making, ClerkGone)
+            self.assertEqual([], self.readers)
 
     def test_nothing_to_read(self) -> None:
         """To be woken for nothing is no end."""
