@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.internet.interfaces import IProcessProtocol
+from twisted.internet.interfaces import IProcessProtocol, IProcessTransport
 
 # By which systemd hands over sockets.
 _OF_SYSTEMD: Final = frozenset({"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
@@ -28,7 +28,7 @@ def start_module(
     descriptors: Mapping[int, int | str],
     environ: Mapping[str, str],
     unheard: tuple[signal.Signals, ...] = NOT_FOR_OTHERS,
-) -> None:
+) -> IProcessTransport:
     """Start a process that runs a module of ours.
 
     Args:
@@ -40,19 +40,23 @@ def start_module(
         environ: Our environment.
         unheard: The signals that it is not to hear.
 
+    Returns:
+        The process.
+
     Raises:
         OSError: It could not be started.
     """
     # Not the working folder: what lies there is none of the program's business.
     argv = [sys.executable, "-P", "-m", module, *arguments]
     with _blocked(unheard):
-        reactor.spawnProcess(
+        process: IProcessTransport = reactor.spawnProcess(
             protocol,
             sys.executable,
             argv,
             _environment(environ),
             childFDs=dict(descriptors),
         )
+    return process
 
 
 def usable(descriptor: int) -> int:

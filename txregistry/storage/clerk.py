@@ -10,11 +10,13 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -38,7 +40,15 @@ _UNHEARD: Final = (*NOT_FOR_OTHERS, signal.SIGTERM)
 
 _EACH: Final = 64  # bytes of a message that a file takes beside its path and content
 
-Start = Callable[[int], None]
+# One that says nothing for so long hangs, and is killed (seconds). It may wait for its
+# turn for half of that; and it ends at once when it is told to.
+_PATIENCE: Final = 60.0
+_PATIENCE_AT_THE_END: Final = 10.0
+
+Kill = Callable[[], None]
+"""Kills the process, if it has not ended."""
+
+Start = Callable[[int], Kill]
 """Starts the process, which has the socket of that descriptor; raises OSError."""
 
 
@@ -64,6 +74,9 @@ class Clerk:
         self._is_ready = False
         self._has_stopped = False
         self._not_before = 0.0
+        self._kill: Kill = _nobody
+        self._watching: IDelayedCall | None = None
+        self._number = 0  # of what was asked for last
         self._making: Deferred[Outcomes] | None = None
         self._ended: Deferred[None] | None = None
 
@@ -85,6 +98,9 @@ class Clerk:
         if size > MOST or not self._send(ask(works)):
             return None
         self._making = Deferred()
+        self._number += 1
+        if self._watching is None:
+            self._watch()
         return self._making
 
     def rest(self) -> None:
@@ -98,6 +114,9 @@ class Clerk:
         if self._channel is None:
             return succeed(None)
         self._channel.shutdown(socket.SHUT_WR)
+        self._stop_watching()
+        later = self._reactor.callLater
+        self._watching = later(_PATIENCE_AT_THE_END, self._give_up)
         self._ended = Deferred()
         return self._ended
 
@@ -154,7 +173,7 @@ class Clerk:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                self._start(theirs.fileno())
+                self._kill = self._start(theirs.fileno())
             except OSError:
                 ours.close()
                 raise
@@ -169,11 +188,36 @@ class Clerk:
             return False
         return True
 
+    def _watch(self) -> None:
+        later = self._reactor.callLater
+        self._watching = later(_PATIENCE, self._look, self._number)
+
+    def _look(self, number: int) -> None:
+        """See whether it still has to do with what it had to do with then."""
+        self._watching = None
+        if self._making is None:
+            return
+        if number == self._number:
+            self._give_up()
+        else:
+            self._watch()
+
+    def _give_up(self) -> None:
+        self._watching = None
+        _log.warn("the journal's process hangs, and is killed")
+        self._kill()
+
+    def _stop_watching(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+
     def _lose(self) -> None:
         """Give up the channel, which it has closed last of all, if it could."""
         if self._channel is None:
             return
         self._reactor.removeReader(self)
+        self._stop_watching()
         self._channel.close()
         self._channel, self._is_ready = None, False
         if self._making is not None:  # and who knows whether it is made
@@ -183,6 +227,10 @@ class Clerk:
             self._ended.callback(None)
         else:
             _log.warn("the journal's process has ended; threads do its work meanwhile")
+
+
+def _nobody() -> None:
+    """Kill nobody."""
 
 
 def starts_clerk(reactor: Any, folder: str, environ: Mapping[str, str]) -> Start:
@@ -195,11 +243,11 @@ def starts_clerk(reactor: Any, folder: str, environ: Mapping[str, str]) -> Start
     """
     error = usable(2)
 
-    def start(channel: int) -> None:
+    def start(channel: int) -> Kill:
         descriptors = {CHANNEL: channel, 1: error, 2: error}
         # Its end is heard by its channel: not all of our processes hear of SIGCHLD.
         reapAllProcesses()
-        start_module(
+        process = start_module(
             reactor,
             ProcessProtocol(),
             _MODULE,
@@ -208,5 +256,11 @@ def starts_clerk(reactor: Any, folder: str, environ: Mapping[str, str]) -> Start
             environ,
             _UNHEARD,
         )
+
+        def kill() -> None:
+            with suppress(ProcessExitedAlready):
+                process.signalProcess("KILL")
+
+        return kill
 
     return start

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
@@ -36,6 +38,7 @@ class ClerkCase(SynchronousTestCase):
         """Make the clerk."""
         self.clock = Clock()
         self.clock.advance(100)
+        self.killed = 0
         self.readers: list[Any] = []
         self.sockets: list[socket.socket] = []
         self.problem: OSError | None = None
@@ -54,12 +57,22 @@ class ClerkCase(SynchronousTestCase):
             reader.doRead()
         self.assertEqual([], self.readers)
         self.assertEqual(-1, self.clerk.fileno())
+        self.assertEqual([], self.clock.getDelayedCalls())
 
-    def start(self, channel: int) -> None:
+    def start(self, channel: int) -> Callable[[], None]:
         """Start the process."""
         if self.problem is not None:
             raise self.problem
         self.sockets.append(socket.socket(fileno=os.dup(channel)))
+        return self.kill
+
+    def kill(self) -> None:
+        """Note that it was killed."""
+        self.killed += 1
+
+    def callLater(self, *arguments: Any) -> Any:
+        """See IReactorTime."""
+        return self.clock.callLater(*arguments)
 
     def seconds(self) -> float:
         """See IReactorTime."""
@@ -216,6 +229,40 @@ class EndTests(ClerkCase):
         self.successResultOf(stopping)
         self.assertEqual(0, self.warnings())
 
+    def test_hangs(self) -> None:
+        """One that says nothing for a long time is killed, and its end is heard."""
+        self.be_ready()
+        making = self.make()
+        self.clock.advance(59)
+        self.assertEqual(0, self.killed)
+        self.clock.advance(1)
+        self.assertEqual(1, self.killed)
+        self.assertNoResult(making)
+        self.end()
+        self.failureResultOf(making, ClerkGone)
+
+    def test_is_slow(self) -> None:
+        """One that is busy all the time does not hang, nor does one that rests."""
+        self.be_ready()
+        for _ in range(5):
+            self.clock.advance(1)
+            making = self.make()
+            self.clock.advance(58)
+            self.say(MADE)
+            self.assertEqual([None], self.successResultOf(making))
+        self.clock.advance(60)
+        self.assertEqual(0, self.killed)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_stop_hangs(self) -> None:
+        """One that does not end when it is told to is killed."""
+        self.be_ready()
+        stopping = self.clerk.stop()
+        self.clock.advance(10)
+        self.assertEqual(1, self.killed)
+        self.end()
+        self.successResultOf(stopping)
+
     def test_stop_before(self) -> None:
         """One that was never needed has ended, and does not begin any more."""
         self.successResultOf(self.clerk.stop())
@@ -232,15 +279,23 @@ class EndTests(ClerkCase):
 class StartTests(SynchronousTestCase):
     """The start of its process."""
 
-    def spawnProcess(self, *arguments: Any, **named: Any) -> None:  # noqa: N802
+    def spawnProcess(self, *arguments: Any, **named: Any) -> Any:  # noqa: N802
         """See IReactorProcess."""
         self.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         self.spawned = (*arguments, named["childFDs"])
+        return self
+
+    def signalProcess(self, name: str) -> None:  # noqa: N802 - Twisted's
+        """See IProcessTransport."""
+        self.signals.append(name)
+        if len(self.signals) > 1:
+            raise ProcessExitedAlready
 
     def test_start(self) -> None:
         """It has its socket and our standard error, and hears no signal but one."""
         reactor: Any = self
-        starts_clerk(reactor, "/folder", {"A": "b"})(33)
+        self.signals: list[str] = []
+        kill = starts_clerk(reactor, "/folder", {"A": "b"})(33)
         _, program, argv, environ, descriptors = self.spawned
         self.assertEqual(sys.executable, program)
         module = "txregistry.storage.clerk_process"
@@ -249,3 +304,6 @@ class StartTests(SynchronousTestCase):
         self.assertEqual({0: 33, 1: 2, 2: 2}, descriptors)
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self.assertIn(each, self.blocked)
+        for _ in range(2):
+            kill()
+        self.assertEqual(["KILL", "KILL"], self.signals)
