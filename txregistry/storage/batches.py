@@ -25,7 +25,7 @@ from txregistry.storage.records import Entry, Written
 from txregistry.storage.steps import MoveStep, PublishStep, Step
 from txregistry.storage.syncs import Syncs
 from txregistry.storage.works import CannotWrite, take_effect
-from txregistry.threads import InThread, to_the_end
+from txregistry.threads import InThread
 
 
 class Batch:
@@ -59,7 +59,7 @@ class Batch:
         self._in_thread = in_thread
 
     async def run(self) -> None:
-        """Make the changes. Must not be cancelled.
+        """Make the changes. Must not be cancelled: threads and syncs go on.
 
         Raises:
             Exception: What an OSError was turned into.
@@ -69,18 +69,18 @@ class Batch:
             if all(step.is_light for step in steps):
                 self.take_effect(steps)
             elif not await self._keep(steps):
-                await self._finish(partial(self.prepare, steps))
+                await self._in_thread(partial(self.prepare, steps))
                 await self._make(steps)
         finally:
             if any(step.leaves for step in steps):
-                await self._finish(partial(_end, steps))
+                await self._in_thread(partial(_end, steps))
             else:
                 _end(steps)
 
     async def _make(self, steps: Sequence[Step]) -> None:
         await self._sync(steps, names=False)
         for group in self._groups:
-            await self._finish(partial(self.take_effect, group))
+            await self._in_thread(partial(self.take_effect, group))
             await self._sync(group, names=True)
 
     async def _keep(self, steps: Sequence[Step]) -> bool:
@@ -94,13 +94,13 @@ class Batch:
             await self._sync_sources(moving)
         try:
             with self._translated(steps[0].path, True):
-                await to_the_end(journal.make(_Kept(self, steps)))
+                await journal.make(_Kept(self, steps))
         except CannotWrite as cannot:
             with self._translated(cannot.path, True):
                 raise cannot.error from cannot
         except NoJournal:
             puts = [each for each in steps if isinstance(each, PutStep)]
-            await self._finish(partial(_end, puts))  # they are prepared anew
+            await self._in_thread(partial(_end, puts))  # they are prepared anew
             return False
         return True
 
@@ -111,7 +111,7 @@ class Batch:
             self._translated(moving[0].path, True),
             self._disk.settling(folders) as parents,
         ):
-            await to_the_end(self._syncs(files, [*folders, *parents]))
+            await self._syncs(files, [*folders, *parents])
 
     def prepare(self, steps: Sequence[Step]) -> None:
         """Prepare steps, in any thread."""
@@ -125,9 +125,6 @@ class Batch:
             with self._translated(step.path, step.writes):
                 take_effect(step)
 
-    async def _finish(self, work: Callable[[], None]) -> None:
-        await to_the_end(self._in_thread(work))
-
     async def _sync(self, steps: Sequence[Step], *, names: bool) -> None:
         """Make files durable, or the names in their folders; and the folders' own."""
         folders = list(dict.fromkeys(_folders_of(steps)))
@@ -140,7 +137,7 @@ class Batch:
         ):
             synced = dict.fromkeys((*folders, *parents)) if names else parents
             if files or synced:
-                await to_the_end(self._syncs(files, list(synced)))
+                await self._syncs(files, list(synced))
 
 
 class _Kept:
