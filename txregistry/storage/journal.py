@@ -156,8 +156,13 @@ class Journal:
         # of what could not be written.
         if clerk is None or not (self._has_started and self._files.are_open):
             return None
-        files = [work.files for work in works if work.files is not None]
-        return clerk.make(files) if len(files) == len(works) else None
+        given = []
+        for work in works:
+            files = work.files
+            if files is None:
+                return None
+            given.append(files)
+        return clerk.make(given)
 
     def _note(self, outcomes: Outcomes) -> Outcomes:
         if not all(isinstance(each, NoJournal) for each in outcomes):
