@@ -37,8 +37,10 @@ class AnswerHead:
 
         Args:
             name: Its name, as it is sent.
-            value: The value; each character stands for a byte (Latin-1), and one that
-                stands for none becomes a question mark.
+            value: The value; each character stands for a byte (Latin-1).
+
+        Raises:
+            UnicodeEncodeError: It has others; nothing was changed.
         """
         self.lines[name.lower()] = _line(name, value)
 
@@ -57,7 +59,7 @@ class AnswerHead:
         """
         lines = "\r\n".join(self.lines.values())
         text = f"{version} {status} {phrase_of(status)}\r\n{lines}\r\n\r\n"
-        return text.encode("latin-1", "replace")
+        return text.encode("latin-1")
 
 
 def phrase_of(status: int) -> str:
@@ -69,4 +71,6 @@ def phrase_of(status: int) -> str:
 def _line(name: str, value: str) -> str:
     if not value.isprintable():  # a value with a line's end would be more than one
         value = _BREAKS.sub(" ", value)
+    if not value.isascii():
+        value.encode("latin-1")  # now, or no answer at all could be rendered
     return f"{name}: {value}"

@@ -41,8 +41,13 @@ class HeadTests(SynchronousTestCase):
             self.assertEqual(b"a b: c", head.render("HTTP/1.1", 200)[20:-4].lower())
         head.set("A", "\xe4\x80")
         self.assertIn(b"A: \xe4\x80\r\n", head.render("HTTP/1.1", 200))
-        head.set("A", "\u20ac")
-        self.assertIn(b"A: ?\r\n", head.render("HTTP/1.1", 200))
+
+    def test_no_bytes(self) -> None:
+        """What is no bytes is refused at once, and an answer can be sent yet."""
+        head = AnswerHead({"a": "A: 1"})
+        for change in (head.set, head.add):
+            self.assertRaises(UnicodeEncodeError, change, "A", "\u2026")
+        self.assertIn(b"\r\nA: 1\r\n", head.render("HTTP/1.1", 200))
 
     def test_phrases(self) -> None:
         """Each status has words; also one that nobody knows."""

@@ -101,6 +101,29 @@ class FaultTests(SynchronousTestCase):
         self.assertFalse(wire.transport.disconnecting)
 
 
+class OddHeaderTests(SynchronousTestCase):
+    """Headers that a store or a plugin makes up."""
+
+    def test_no_bytes(self) -> None:
+        """A header that cannot be sent is a fault of ours, and is answered."""
+
+        class Odd:
+            """An endpoint that answers with such a header."""
+
+            def endpoints(self) -> list[Endpoint]:
+                """See Routes."""
+                return [Endpoint("odd", "GET", "/a", self.odd, None)]
+
+            def odd(self, request: Any) -> None:
+                """Answer."""
+                send_nothing(request, 307, {"Location": "/\u2026"})
+
+        wire = Wire(make_resource([Odd()], Frame()))
+        wire.send(GET)
+        self.assertEqual(500, wire.answer().status)
+        self.assertEqual(1, len(self.flushLoggedErrors(UnicodeEncodeError)))
+
+
 class PieceRoutes:
     """An endpoint that notes the pieces of a body.
 
