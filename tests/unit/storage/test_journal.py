@@ -138,6 +138,13 @@ class JournalCase(SynchronousTestCase):
         self.driver = self.make()
         self.successResultOf(self.driver.start())
 
+    def see_checkpoint(self) -> None:
+        """Let the time of the first one come; see that all is synced, and closed."""
+        self.clock.advance(INTERVAL)
+        self.assertEqual(1, self.syncs)
+        self.assertEqual([0, 0], self.records())
+        self.assertEqual([], open_below(self.root))
+
     def records(self) -> list[int]:
         """Return how many changes each of the files holds."""
         found = []
@@ -252,10 +259,7 @@ class CheckpointTests(JournalCase):
         """After a while all is synced, and no file is open any more."""
         self.apply(Put("/a", b"1"))
         self.apply(Put("/a", b"2"))
-        self.clock.advance(INTERVAL)
-        self.assertEqual(1, self.syncs)
-        self.assertEqual([0, 0], self.records())
-        self.assertEqual([], open_below(self.root))
+        self.see_checkpoint()
         self.assertEqual([], self.clock.getDelayedCalls())
         self.apply(Put("/b", b""))
         self.assertEqual(1, sum(self.records()))

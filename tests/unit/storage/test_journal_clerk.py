@@ -64,10 +64,7 @@ class ClerkTests(JournalCase):
         """What it has made is synced as what we have, and then it rests."""
         self.apply(Put("/a", b"1"))
         self.apply(Put("/a", b"2"))
-        self.clock.advance(INTERVAL)
-        self.assertEqual(1, self.syncs)
-        self.assertEqual([0, 0], self.records())
-        self.assertEqual([], open_below(self.root))
+        self.see_checkpoint()
         self.apply(Put("/a", b"3"))
         self.assertEqual(1, self.clerk.made)
 
@@ -77,10 +74,7 @@ class ClerkTests(JournalCase):
         self.apply(Put("/a", b"2"))
         assert self.driver._journal is not None
         self.driver._journal._files.close()
-        self.clock.advance(INTERVAL)
-        self.assertEqual(1, self.syncs)
-        self.assertEqual([0, 0], self.records())
-        self.assertEqual([], open_below(self.root))
+        self.see_checkpoint()
 
     def test_only_it_and_trouble(self) -> None:
         """A checkpoint that fails then is made again."""
