@@ -8,7 +8,8 @@ file only as bytes. This one
   costs;
 - sends a range of an open file with ``sendfile``, so that no byte of it passes through
   this process. What the page cache does not hold is read in another thread first,
-  because ``sendfile`` would wait for the disk, and the reactor with it.
+  because ``sendfile`` would wait for the disk, and the reactor with it. Meanwhile TCP
+  sends no packet that is not full, else every second one would have a few bytes.
 
 ``direct`` has a port make such connections.
 """
@@ -18,8 +19,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from math import inf
+from socket import IPPROTO_TCP, TCP_CORK
 from typing import Any, Final
 
 from attrs import define
@@ -146,6 +149,7 @@ class DirectMixin:
             return fail(ConnectionDone())
         finished: Deferred[None] = Deferred(lambda _: self._end_range(CancelledError()))
         self._range = _Range(descriptor, offset, length, finished)
+        self._fill_packets(True)
         self.startWriting()  # type: ignore[attr-defined]
         return finished
 
@@ -231,6 +235,9 @@ class DirectMixin:
         """Give bytes of a file to the kernel; see ``_give``."""
         return os.sendfile(self.fileno(), descriptor, offset, size)
 
+    def _fill_packets(self, only_full: bool) -> None:
+        """Have what is sent wait until it fills a packet, or wait no more."""
+
     def _is_ending(self) -> bool:
         if self.connected and not self.disconnecting:
             return bool(self._writeDisconnecting or self._writeDisconnected)
@@ -293,6 +300,8 @@ class DirectMixin:
         part, self._range = self._range, None
         if part is None:
             return
+        if self.connected:
+            self._fill_packets(False)
         behind, self._behind = self._behind, b""
         if problem is None:
             if behind:
@@ -318,6 +327,10 @@ class DirectMixin:
 
 class DirectServer(DirectMixin, tcp.Server):
     """A client's connection over TCP."""
+
+    def _fill_packets(self, only_full: bool) -> None:
+        with suppress(OSError):  # what is wrong with it is seen when it is written to
+            self.socket.setsockopt(IPPROTO_TCP, TCP_CORK, only_full)
 
 
 class DirectUnixServer(DirectMixin, unix.Server):

@@ -254,6 +254,16 @@ class FileTests(TransportCase):
         sent.addCallback(lambda _: self.transport.send_file(second, 0, 6))
         self.assertEqual(b"firstsecond", self.run_all())
 
+    def test_full_packets(self) -> None:
+        """While a file is sent, and only then, packets that are not full wait."""
+        asked = socket.IPPROTO_TCP, socket.TCP_CORK
+        self.assertEqual(0, self.transport.socket.getsockopt(*asked))
+        self.transport.send_file(self.file(b"x" * 3 * MIB), 0, 3 * MIB)
+        self.reactor.turn(self.transport)
+        self.assertEqual(1, self.transport.socket.getsockopt(*asked))
+        self.assertEqual(3 * MIB, len(self.run_all()))
+        self.assertEqual(0, self.transport.socket.getsockopt(*asked))
+
     def test_one_at_a_time(self) -> None:
         """A second file while one is sent is a mistake."""
         sent = self.transport.send_file(self.file(b"first"), 0, 5)
