@@ -256,6 +256,15 @@ class IQuickLook(Interface):
     def there(path: str, size: int) -> Callable[[], bool] | None:
         """Return what says whether there is a file of a size in bytes; see ``same``."""
 
+    def still(paths: Sequence[str], holds: Callable[[], bool]) -> Callable[[], bool]:
+        """Return what says the same as a look, and often faster.
+
+        Args:
+            paths: Files.
+            holds: Looks at them, by what the other methods have returned. A driver
+                that cannot know that nothing has happened to them returns it.
+        """
+
     def absent(path: str) -> bool:
         """Say whether nothing is at a path now; what is not known is not absent."""
 

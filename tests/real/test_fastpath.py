@@ -20,6 +20,7 @@ from typing import Any, Final
 from tests.real.case import RealTestCase
 from tests.real.daemons import free_port
 from tests.real.images import Image, make_image, push_image, random_layers
+from tests.real.mounts import insist, mount
 from tests.real.registries import Registry
 from tests.real.wire import MANIFEST, connected
 from txregistry.auth.editing import set_password
@@ -33,6 +34,7 @@ _SHOWN: Final = {
 }
 _VARIABLE: Final = re.compile(rb"^(Date|X-Request-Id): [^\r]*\r\n", re.M)
 _ROUNDS: Final = 150
+_AGAIN: Final = 12  # so often that the kernel is asked whether anything has happened
 _MOVES: Final = 25
 
 
@@ -132,7 +134,7 @@ class FastPathTests(RealTestCase):
             if login == "mallory":
                 continue  # after some of his tries, everybody here would have to wait
             expected = usual.ask(asked + ODD + b"\r\n")
-            for _ in range(2):
+            for _ in range(_AGAIN):
                 self.assertEqual(expected, client.ask(asked + b"\r\n"), number)
             cut = draw.randrange(1, len(asked))
             came = client.ask(asked[:cut], asked[cut:] + b"\r\n")
@@ -210,6 +212,37 @@ class FastPathTests(RealTestCase):
         self.assertEqual([None] * 8, [reader.error for reader in readers])
         self.assertEqual([], [older for reader in readers for older in reader.older])
         self.assertGreater(_hits(debug), before)
+
+    def test_covered(self) -> None:
+        """What is mounted over a repository counts at once, and no longer than it is.
+
+        So does what is in its place when a folder above it is renamed.
+        """
+        registry, debug, _ = self.serve(guarded=False)
+        self.push(registry, make_image(random_layers()))
+        asked = block("HEAD", f"/v2/{NAME}/manifests/latest") + b"\r\n"
+        client = Client(registry.port)
+        self.addCleanup(client.close)
+        place = registry.tree / "docker/registry/v2/repositories" / NAME
+        for cover, uncover in (
+            (
+                lambda: mount("--bind", self.folder(), place),
+                lambda: insist("umount", place),
+            ),
+            (
+                lambda: place.parent.rename(registry.tree / "aside"),
+                lambda: (registry.tree / "aside").rename(place.parent),
+            ),
+        ):
+            before = _hits(debug)
+            for _ in range(100):
+                self.assertIn(b" 200 ", client.ask(asked))
+            self.assertGreater(_hits(debug), before + 50)
+            cover()
+            try:
+                self.assertIn(b" 404 ", client.ask(asked))
+            finally:
+                uncover()
 
 
 class _Reader(threading.Thread):

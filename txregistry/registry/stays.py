@@ -35,13 +35,17 @@ def stays(
     if quick is None:
         return None
     held = str(digest).encode()
-    is_linked, other = quick.there(link, len(held)), None
+    is_linked, other, paths = quick.there(link, len(held)), None, [link]
+    if is_linked is None:
+        return None
     if tag_link is not None:
         other = quick.same(tag_link, held)
+        paths.append(tag_link)
     elif data is not None:
         other = quick.there(*data)
+        paths.append(data[0])
     else:
-        return is_linked
-    if is_linked is None or other is None:
+        return quick.still(paths, is_linked)
+    if other is None:
         return None
-    return lambda: is_linked() and other()
+    return quick.still(paths, lambda: is_linked() and other())

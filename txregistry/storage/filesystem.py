@@ -70,6 +70,7 @@ from txregistry.storage.steps import (
     path_of,
     step_of,
 )
+from txregistry.storage.stillness import Stillness
 from txregistry.storage.syncs import Syncs, ThreadSyncs, syncs_of
 from txregistry.storage.writers import WriterState
 from txregistry.streams import IThreadSink, Piece, Watch
@@ -120,6 +121,7 @@ class FilesystemDriver:
         self._in_thread = in_thread
         self._syncs = syncs or ThreadSyncs(disk, in_thread)
         self._listings = Listings(partial(disk.names, after="", limit=None))
+        self._stillness = Stillness(lambda path: os.fsencode(disk.place(path)))
 
     @deferred
     async def start(self) -> None:
@@ -131,6 +133,7 @@ class FilesystemDriver:
     @deferred
     async def stop(self) -> None:
         """See IStartedDriver."""
+        self._stillness.close()
         if self._journal is not None:
             await self._journal.stop()
 
@@ -274,6 +277,12 @@ class FilesystemDriver:
         """See IQuickLook."""
         require_path(path, NAME)
         return partial(has_size, os.fsencode(self._disk.place(path)), size)
+
+    def still(
+        self, paths: Sequence[str], holds: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """See IQuickLook."""
+        return self._stillness.look(paths, holds).holds
 
     def absent(self, path: str) -> bool:
         """See IQuickLook."""

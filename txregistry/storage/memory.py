@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any, Final
 
@@ -259,6 +259,12 @@ class MemoryDriver:
             return file is not None and len(file.content) == size
 
         return is_there
+
+    def still(
+        self, paths: Sequence[str], holds: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """See IQuickLook."""
+        return holds
 
     def absent(self, path: str) -> bool:
         """See IQuickLook."""

@@ -127,6 +127,12 @@ class TimedDriver:
         """See IQuickLook."""
         return None if self._quick is None else self._quick.there(path, size)
 
+    def still(
+        self, paths: Sequence[str], holds: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """See IQuickLook."""
+        return holds if self._quick is None else self._quick.still(paths, holds)
+
     def absent(self, path: str) -> bool:
         """See IQuickLook."""
         return self._quick is not None and self._quick.absent(path)

@@ -34,7 +34,7 @@ class _QuickDriver:
         """Take the two."""
         self._driver = driver
         looks = IQuickLook(quick)
-        self.same, self.there = looks.same, looks.there
+        self.same, self.there, self.still = looks.same, looks.there, looks.still
 
     def __getattr__(self, name: str) -> Any:
         """Do as the other one."""

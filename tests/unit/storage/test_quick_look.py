@@ -73,6 +73,15 @@ class QuickLookTests(SynchronousTestCase):
         self.put(b"content")
         self.assertEqual([True, True], [look() for look in looks])
 
+    def test_still(self) -> None:
+        """What is looked at again and again is noticed, too."""
+        look = self.driver.still(["/a/file"], self.driver.same("/a/file", b"content"))
+        for _ in range(3):
+            self.assertEqual({True}, {look() for _ in range(50)})
+            self.put(b"another")
+            self.assertFalse(look())
+            self.put(b"content")
+
     def test_absent(self) -> None:
         """It is noticed when something is at a path, be it a folder, and when not."""
         for path in ("/a/other", "/b", "/b/c/d"):
@@ -128,6 +137,7 @@ class TimedTests(QuickLookTests):
         self.assertIsNone(driver.same("/a", b""))
         self.assertIsNone(driver.there("/a", 1))
         self.assertFalse(driver.absent("/a"))
+        self.assertIs(bool, driver.still(["/a"], bool))
 
 
 class _Slow:

@@ -1,0 +1,249 @@
+"""Stillness: files that were looked at, and to which nothing has happened since.
+
+To look at a file takes the kernel a walk along its path, 2 us, and an answer that is
+given again takes two such looks at each request, a third of what it costs. The kernel
+also notes what happens (inotify): whether it has noted anything at all is one question,
+0.4 us, for all files together, and asked at each request. It notes a change before
+whoever made it hears that it is made. So nothing is taken for still that has changed.
+
+This is good for what cannot change unseen:
+
+- files of this machine's own file systems: others may be changed by other machines;
+- with all folders above them, which might be renamed, and without symbolic links;
+- as long as nothing is mounted or unmounted, which the kernel tells as well.
+
+Whatever is not so, or cannot be watched, is looked at each time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from select import POLLIN, POLLPRI, poll
+from stat import S_ISDIR, S_ISLNK
+from struct import Struct
+from typing import Any, Final
+from weakref import WeakSet
+
+from txregistry.storage.file_systems import is_own, is_own_above
+
+# After so many looks at the same it is worth while to have it watched; each time that
+# something has happened, or that it cannot be watched, twice as many, up to the second.
+_OFTEN: Final = 8
+_MOST_OFTEN: Final = 4096
+
+# So many files and folders are watched at the most; each takes the kernel about 1 KiB.
+MOST: Final = 8192
+
+# From Linux's <sys/inotify.h>.
+_MODIFY: Final = 0x2
+_ATTRIB: Final = 0x4  # and how many links there are, as when it is replaced or removed
+_DELETE_SELF: Final = 0x400
+_MOVE_SELF: Final = 0x800
+_Q_OVERFLOW: Final = 0x4000
+_IGNORED: Final = 0x8000
+_DONT_FOLLOW: Final = 0x2000000
+_FOLDER: Final = _ATTRIB | _DELETE_SELF | _MOVE_SELF | _DONT_FOLLOW
+_FILE: Final = _FOLDER | _MODIFY
+
+# Watch, what happened, cookie, length of a name: then it happened to what is in there.
+_EVENT: Final = Struct("iIII")
+_EVENTS: Final = 64 * 1024  # bytes that are read at a time
+_MOUNTS: Final = "/proc/self/mountinfo"
+
+
+class Stillness:
+    """Has the kernel note what happens to files. Not for two threads."""
+
+    def __init__(self, place: Callable[[str], bytes], most: int = MOST) -> None:
+        """Watch nothing yet.
+
+        Args:
+            place: Returns the absolute path at which a driver's path lies.
+            most: So many files and folders are watched at the most.
+        """
+        self._place = place
+        self._most = most
+        self._looks: dict[int, WeakSet[StillLook]] = {}
+        self._own: dict[tuple[int, bool], bool] = {}
+        self._notes = self._mounts = -1
+        self._poll = poll()
+
+    def look(self, paths: Sequence[str], holds: Callable[[], bool]) -> StillLook:
+        """Return what says the same as a look at files, and often faster.
+
+        Args:
+            paths: The files' paths in the driver.
+            holds: Looks; it says nothing but what these files, as they are, decide.
+        """
+        return StillLook(self, paths, holds)
+
+    def watch(self, look: StillLook) -> Callable[[int], Sequence[object]] | None:
+        """Have a look hear of whatever happens to its files from now on.
+
+        Returns:
+            Says, when called with 0, whether anything has happened, to whatever file:
+            ``hear`` takes that; None: its files cannot be watched.
+        """
+        try:
+            if self._notes < 0:
+                self._open()
+            elif len(self._looks) >= self._most:
+                self.close()
+                self._open()
+            for path in look.paths:
+                for each, is_last in _along(self._place(path)):
+                    if not self._add(each, is_last, look):
+                        return None
+        except OSError:  # more than there may be; or there is none of it any more
+            return None
+        return self._poll.poll
+
+    def hear(self, happened: Sequence[object]) -> None:
+        """Tell looks of what has happened.
+
+        Args:
+            happened: What said that something has.
+        """
+        if happened != [(self._notes, POLLIN)] or not self._read():
+            self.close()  # what cannot be told is told to all
+
+    def close(self) -> None:
+        """Watch nothing any more, until there is something to watch."""
+        for looks in self._looks.values():
+            for look in looks:
+                look.unsettle()
+        self._looks.clear()
+        self._own.clear()
+        for descriptor in (self._notes, self._mounts):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._notes = self._mounts = -1
+        self._poll = poll()
+
+    def _open(self) -> None:
+        """Begin to hear.
+
+        Raises:
+            OSError: That cannot be done.
+        """
+        self._mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
+        self._notes = _checked(_library().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        self._poll.register(self._mounts, POLLPRI)
+        self._poll.register(self._notes, POLLIN)
+        self._poll.poll(0)  # what was mounted before
+
+    def _add(self, place: bytes, is_last: bool, look: StillLook) -> bool:
+        """Watch a file, or a folder above it; say whether that is good for anything."""
+        what = _FILE if is_last else _FOLDER
+        watch = _checked(_library().inotify_add_watch(self._notes, place, what))
+        looks = self._looks.get(watch)
+        if looks is None:
+            looks = self._looks[watch] = WeakSet()
+        looks.add(look)
+        # Only now, so that nothing is changed unseen behind this.
+        status = os.lstat(place)
+        if S_ISLNK(status.st_mode) or S_ISDIR(status.st_mode) is is_last:
+            return False
+        key = status.st_dev, is_last
+        if key not in self._own:
+            self._own[key] = (is_own if is_last else is_own_above)(place)
+        return self._own[key]
+
+    def _read(self) -> bool:
+        """Tell looks of what is noted; say whether that was all."""
+        looks = self._looks
+        with suppress(BlockingIOError):
+            while True:
+                came, begin = os.read(self._notes, _EVENTS), 0
+                while begin < len(came):
+                    watch, what, _, size = _EVENT.unpack_from(came, begin)
+                    begin += _EVENT.size + size
+                    if what & _Q_OVERFLOW:
+                        return False
+                    for look in () if size else looks.get(watch, ()):
+                        look.unsettle()
+                    if what & _IGNORED:  # it is gone, and its number may be another's
+                        looks.pop(watch, None)
+        return True
+
+
+class StillLook:
+    """A look at files that is taken again and again.
+
+    Attributes:
+        paths: The files' paths in the driver.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_happened",
+        "_holds",
+        "_often",
+        "_stillness",
+        "_times",
+        "paths",
+    )
+
+    def __init__(
+        self, stillness: Stillness, paths: Sequence[str], holds: Callable[[], bool]
+    ) -> None:
+        """See ``Stillness.look``."""
+        self.paths = paths
+        self._stillness = stillness
+        self._holds = holds
+        self._times, self._often = 0, _OFTEN
+        self._happened: Callable[[int], Sequence[object]] | None = None
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it would not look now, unless something is heard of."""
+        return self._happened is not None
+
+    def holds(self) -> bool:
+        """Look, if nothing says that what was found is still so."""
+        if self._happened is not None:
+            happened = self._happened(0)
+            if not happened:
+                return True
+            self._stillness.hear(happened)
+            if self._happened is not None:
+                return True
+        self._times += 1
+        if self._times < self._often:
+            return self._holds()
+        self._times, self._often = 0, min(2 * self._often, _MOST_OFTEN)
+        # What happens while it looks is heard of when it is asked the next time.
+        self._happened = self._stillness.watch(self)
+        if self._holds():
+            return True
+        self._happened = None
+        return False
+
+    def unsettle(self) -> None:
+        """Hear that something may have happened to a file."""
+        self._happened = None
+
+
+def _along(place: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Return the folders on the way to a file, and it, each with whether it is it."""
+    yield b"/", False
+    end = 0
+    while (end := place.find(b"/", end + 1)) > 0:
+        yield place[:end], False
+    yield place, True
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+@cache
+def _library() -> Any:
+    return ctypes.CDLL(None, use_errno=True)
