@@ -13,7 +13,7 @@ import fcntl
 import struct
 import termios
 from collections.abc import Callable
-from functools import cached_property
+from math import inf
 from typing import Any, Final
 
 from cryptography import x509
@@ -34,6 +34,7 @@ from txregistry.streams import IThreadSink
 from txregistry.web.answers import log_refusal, raw_answer
 from txregistry.web.body import RequestBody
 from txregistry.web.chunks import ChunkFraming
+from txregistry.web.deadlines import TICK, Deadlines
 from txregistry.web.decoding import BodyDecoder, LengthFraming, MalformedBody
 from txregistry.web.fastpath import LONG, UNREAD
 from txregistry.web.framing import (
@@ -64,9 +65,6 @@ READ_AHEAD: Final = 16 * 1024
 LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
 
-# Less is no time left (seconds): a sum of floats is not exact.
-TICK: Final = 0.001
-
 # How much waits to go out, where nobody has looked (bytes): more than can.
 UNKNOWN: Final = 1 << 62
 
@@ -83,22 +81,82 @@ TLS_HANDSHAKE: Final = b"\x16"
 class RegistryChannel(HTTPChannel):
     """One connection of a client."""
 
-    MAX_LENGTH = 16384
+    # All that is set with each connection: a dict would take three times as much.
+    __slots__ = (
+        "MAX_LENGTH",
+        "_HTTPChannel__first_line",
+        "_HTTPChannel__header",
+        "_address",
+        "_answered",
+        "_asked",
+        "_buffer",
+        "_busyReceiving",
+        "_busy_at",
+        "_client_address",
+        "_clock",
+        "_command",
+        "_dataBuffer",
+        "_deadline",
+        "_deadlines",
+        "_due",
+        "_gone",
+        "_handlingRequest",
+        "_heard_all",
+        "_held",
+        "_limits",
+        "_linger",
+        "_lingered",
+        "_look_at",
+        "_networkProducer",
+        "_path",
+        "_quiet_until",
+        "_receivedHeaderCount",
+        "_receivedHeaderSize",
+        "_refused",
+        "_requestProducer",
+        "_requestProducerStreaming",
+        "_savedTimeOut",
+        "_secure",
+        "_stall",
+        "_transferDecoder",
+        "_unsent_before",
+        "_version",
+        "_waitingForTransport",
+        "born",
+        "connected",
+        "factory",
+        "length",
+        "line_mode",
+        "maxHeaders",
+        "paused",
+        "persistent",
+        "requestFactory",
+        "requests",
+        "site",
+        "timeOut",
+        "totalHeadersSize",
+        "transport",
+    )
 
     transport: Any
     site: Any
-    born = 0  # in which round; see ``fastpath.Client``
+    born: int  # in which round; see ``fastpath.Client``
     requestFactory: Any  # noqa: N815 - Twisted's
 
-    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
-        """Take where time is from, and the limits."""
+    def __init__(
+        self, clock: IReactorTime, limits: Limits, deadlines: Deadlines
+    ) -> None:
+        """Take where time is from, the limits, and what tells when time is up."""
         super().__init__()
+        self._begin_as_twisted()
         self._clock = clock
         self._limits = limits
+        self._deadlines = deadlines
         self.totalHeadersSize = limits.header_size
         self.MAX_LENGTH = limits.header_size
         self.maxHeaders = limits.header_count
         self.timeOut = limits.idle_timeout  # type: ignore[assignment]  # or a float
+        self.born = 0
         self._due = False
         self._refused = False
         self._gone = False
@@ -111,9 +169,24 @@ class RegistryChannel(HTTPChannel):
         self._heard_all = False
         self._unsent_before = 0
         self._asked: Asked | None = None
+        self._address: str | None = None
+        self._client_address: Any = None
+        self._secure: bool | None = None
         self._quiet_until = 0.0
-        self._quiet: IDelayedCall | None = None
+        self._look_at = inf  # when it is looked at next, if ever
         self._busy_at = -limits.idle_timeout  # when a fast answer was given, if ever
+
+    def _begin_as_twisted(self) -> None:
+        """Set what Twisted has in the class, where a slot hides it."""
+        self.connected = 0
+        self.transport = self.factory = None
+        self.line_mode, self._buffer = 1, b""
+        self.paused = self._busyReceiving = self._waitingForTransport = False
+        self.length, self.persistent = 0, 1
+        self._receivedHeaderCount = self._receivedHeaderSize = 0
+        self._HTTPChannel__first_line, self._HTTPChannel__header = 1, b""
+        self._requestProducer = self._requestProducerStreaming = None
+        self._savedTimeOut = None
 
     def callLater(
         self, delay: float, call: Callable[..., object], *arguments: object
@@ -126,9 +199,8 @@ class RegistryChannel(HTTPChannel):
     ) -> float | None:
         """Let something happen within so many seconds; see TimeoutMixin.
 
-        With each request this is called some times, so it only notes until when; the
-        clock, which is asked to call for each connection once, finds out whether that
-        was put off.
+        With each request this is called some times, so it only notes until when; when
+        the time has come it is found out whether that was put off.
 
         Args:
             period: The seconds; None: that may take as long as it will.
@@ -139,25 +211,33 @@ class RegistryChannel(HTTPChannel):
         before, self.timeOut = self.timeOut, period  # type: ignore[assignment]
         if period is not None:
             until = self._quiet_until = self._clock.seconds() + period
-            if self._quiet is None:
-                self._quiet = self.callLater(period, self._look_how_quiet)
-            elif until < self._quiet.getTime():
-                self._quiet.reset(period)
+            if until < self._look_at:
+                self._forget_deadline()
+                self._look_again(until)
         return before
 
     def resetTimeout(self) -> None:  # noqa: N802 - Twisted's
         """Begin to wait anew; see TimeoutMixin."""
         self.setTimeout(self.timeOut)
 
-    def _look_how_quiet(self) -> None:
-        self._quiet = None
+    def time_has_come(self) -> None:
+        """See Waiter."""
+        self._look_at = inf
         if self.timeOut is None:
             return
-        left = self._quiet_until - self._clock.seconds()
-        if left > TICK:
-            self._quiet = self.callLater(left, self._look_how_quiet)
+        if self._quiet_until - self._clock.seconds() > TICK:
+            self._look_again(self._quiet_until)
         else:
             self.timeoutConnection()
+
+    def _look_again(self, when: float) -> None:
+        self._look_at = when
+        self._deadlines.add(when, self)
+
+    def _forget_deadline(self) -> None:
+        if self._look_at < inf:
+            self._deadlines.remove(self._look_at, self)
+            self._look_at = inf
 
     # Headers
 
@@ -207,7 +287,7 @@ class RegistryChannel(HTTPChannel):
         fast = self.site.fast
         if fast is None or self.client_certificate() is not None:
             return False
-        asked = fast.ask(self, data, self._address)
+        asked = fast.ask(self, data, self._address or self._find_address())
         self._asked = asked if asked is not UNREAD else None
         return asked is None
 
@@ -250,32 +330,36 @@ class RegistryChannel(HTTPChannel):
 
     def isSecure(self) -> bool:
         """See HTTPChannel."""
-        return self._is_secure
+        if self._secure is None:
+            self._secure = bool(super().isSecure())
+        return self._secure
 
-    @cached_property
-    def _is_secure(self) -> bool:
-        return bool(super().isSecure())
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is encrypted."""
+        return self.isSecure()
 
-    @cached_property
-    def _address(self) -> str:
-        return str(self.client_address.host)
+    @property
+    def client_address(self) -> Any:
+        """Where the client is, as its requests say; it has a ``host``."""
+        if self._client_address is None:
+            self._client_address = self._find_client()
+        return self._client_address
+
+    def _find_address(self) -> str:
+        """Return the client's IP address, and remember that only."""
+        self._address = str(self._find_client().host)
+        return self._address
+
+    def _find_client(self) -> Any:
+        address = self.getPeer()
+        return address if hasattr(address, "host") else LocalAddress()
 
     def answered_fast(self, size: int, now: float) -> None:
         """See ``fastpath.Client``."""
         self._busy_at = now
         if size > LONG:
             self._unsent_before = _unsent(self.transport)
-
-    @cached_property
-    def client_address(self) -> Any:
-        """Where the client is, as its requests say; it has a ``host``."""
-        address = self.getPeer()
-        return address if hasattr(address, "host") else LocalAddress()
-
-    @cached_property
-    def is_secure(self) -> bool:
-        """Whether it is encrypted."""
-        return bool(self.isSecure())
 
     def hold(self, request: HeldRequest) -> None:
         """See ``fastpath.Client``."""
@@ -638,10 +722,11 @@ class RegistryChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """See IProtocol."""
         self._cancel_deadline()
-        for call in (self._stall, self._linger, self._quiet):
+        self._forget_deadline()
+        for call in (self._stall, self._linger):
             if call is not None:
                 call.cancel()
-        self._stall = self._linger = self._quiet = None
+        self._stall = self._linger = None
         self._gone = True
         super().connectionLost(reason)
         for request in self.requests:

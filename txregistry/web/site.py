@@ -17,6 +17,7 @@ from txregistry.polling import Round
 from txregistry.web.answerhead import AnswerHead
 from txregistry.web.answers import API_VERSION
 from txregistry.web.channel import RegistryChannel
+from txregistry.web.deadlines import Deadlines
 from txregistry.web.exchanges import exchange_of
 from txregistry.web.fastpath import FastPath
 from txregistry.web.held import HeldRequest
@@ -77,7 +78,9 @@ class RegistrySite(Site):
         self.fast: FastPath | None = None
         if is_fast and tracer is None:
             self.fast = FastPath(reactor, limits, watchers, self.new_id, self.round)
-        self._channels: set[RegistryChannel] = set()
+        self._deadlines = Deadlines(reactor)
+        # A dict takes half of what a set does.
+        self._channels: dict[RegistryChannel, None] = {}
         self._drained: Deferred[None] | None = None
         self._second, self._lines = -1, {"x-request-id": ""}
 
@@ -95,16 +98,16 @@ class RegistrySite(Site):
         self, addr: IAddress | None
     ) -> RegistryChannel:
         """See IProtocolFactory."""
-        channel = RegistryChannel(self._clock, self._limits)
+        channel = RegistryChannel(self._clock, self._limits, self._deadlines)
         channel.factory = channel.site = self
         channel.born = self.round.number
         channel.requestFactory = RegistryRequest
-        self._channels.add(channel)
+        self._channels[channel] = None
         return channel
 
     def closed(self, channel: RegistryChannel) -> None:
         """Note that a connection is gone."""
-        self._channels.discard(channel)
+        self._channels.pop(channel, None)
         if self.fast is not None and self.draining and not self._channels:
             self.fast.tell()  # nobody would be there for it later
         if self._drained is not None and not self._channels:
