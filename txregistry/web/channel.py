@@ -174,7 +174,7 @@ class RegistryChannel(HTTPChannel):
         self._secure: bool | None = None
         self._quiet_until = 0.0
         self._look_at = inf  # when it is looked at next, if ever
-        self._busy_at = -limits.idle_timeout  # when a fast answer was given, if ever
+        self._busy_at = -inf  # when a fast answer was given, if ever
 
     def _begin_as_twisted(self) -> None:
         """Set what Twisted has in the class, where a slot hides it."""

@@ -108,7 +108,7 @@ class TLSMixin(Identified, DirectMixin):
         """Begin; for the arguments see Twisted's. The port has a TLSFactory."""
         self._factory = server.factory
         self._tls = self._factory.contexts.connection_on(sock, self)
-        super().__init__(  # type: ignore[call-arg]
+        super().__init__(
             sock,
             protocol,
             client,

@@ -40,6 +40,7 @@ from zope.interface import implementer
 
 from txregistry.interfaces import ContentShrank, StorageError
 from txregistry.threads import in_threads_of
+from txregistry.web.lean import LeanMixin
 from txregistry.web.pagecache import would_wait
 
 # Bytes that one connection may send in a turn of the reactor: some 0.15 ms.
@@ -90,7 +91,7 @@ class _Range:
     until: float = 0.0
 
 
-class DirectMixin:
+class DirectMixin(LeanMixin):
     """What the two kinds of connections have in common; see the module.
 
     Attributes:
@@ -106,7 +107,6 @@ class DirectMixin:
     socket: Any
     protocol: Any
     bufferSize: Any  # noqa: N815
-    fileno: Any
     connected: Any
     dataBuffer: Any  # noqa: N815
     offset: Any
@@ -119,6 +119,15 @@ class DirectMixin:
 
     _range: _Range | None = None
     _behind: bytes = b""
+
+    def __init__(self, *arguments: Any) -> None:
+        """Begin; for the arguments see Twisted's."""
+        # What is set now and then is set from the start. So all have attributes of the
+        # same names, of which Python keeps one copy (PEP 412).
+        self.file_bytes, self.came = 0, b""
+        self._range, self._behind = None, b""
+        self.dataBuffer, self.offset = b"", 0
+        super().__init__(*arguments)
 
     @property
     def file_left(self) -> int:

@@ -50,9 +50,9 @@ class SendFileTests(SynchronousTestCase):
             ours,
             self.channel,
             ours.getpeername(),
-            None,  # type: ignore[arg-type]  # Twisted takes it
+            None,
             1,
-            self.reactor,  # type: ignore[arg-type]  # as far as it is needed
+            self.reactor,
         )
         self.channel.makeConnection(self.transport)
         self.addCleanup(self.lose)

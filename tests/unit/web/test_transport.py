@@ -47,9 +47,9 @@ class TransportCase(SynchronousTestCase):
             ours,
             self.protocol,
             ours.getpeername(),
-            None,  # type: ignore[arg-type]  # Twisted takes it
+            None,
             1,
-            self.reactor,  # type: ignore[arg-type]  # as far as it is needed
+            self.reactor,
         )
         self.addCleanup(self.lose)
 
