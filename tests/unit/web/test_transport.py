@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from math import inf
+from struct import Struct
 from unittest.mock import patch
 
 from twisted.internet import tcp, unix
@@ -264,6 +266,29 @@ class FileTests(TransportCase):
         self.assertEqual(3 * MIB, len(self.run_all()))
         self.assertEqual(0, self.transport.socket.getsockopt(*asked))
 
+    def test_near(self) -> None:
+        """To a client next door not more is under way than it can need."""
+        asked = socket.SOL_SOCKET, socket.SO_SNDBUF
+        before = self.transport.socket.getsockopt(*asked)
+        self.transport.send_file(self.file(b"x" * 1000), 0, 1000)
+        self.assertEqual(1000, len(self.run_all()))
+        self.patch(self.transport, "_round_trip", lambda: 101)
+        self.transport.send_file(self.file(b"x" * 3 * MIB), 0, 3 * MIB)
+        self.assertEqual(3 * MIB, len(self.run_all()))
+        self.assertGreaterEqual(self.transport.socket.getsockopt(*asked), before)
+        self.patch(self.transport, "_round_trip", lambda: 100)
+        self.transport.send_file(self.file(b"x" * 3 * MIB), 0, 3 * MIB)
+        self.assertEqual(3 * MIB, len(self.run_all()))
+        self.assertLessEqual(self.transport.socket.getsockopt(*asked), 512 * 1024)
+
+    def test_round_trip(self) -> None:
+        """The kernel says how long it takes to the client and back."""
+        found = self.transport._round_trip()
+        self.assertGreater(found, 0)
+        self.assertLess(found, 1_000_000)
+        self.patch(module, "_INFO", Struct("400xI"))  # as where it does not say it
+        self.assertEqual(inf, self.transport._round_trip())
+
     def test_one_at_a_time(self) -> None:
         """A second file while one is sent is a mistake."""
         sent = self.transport.send_file(self.file(b"first"), 0, 5)
@@ -359,8 +384,9 @@ class ColdTests(TransportCase):
     """Files that are not in the page cache."""
 
     def setUp(self) -> None:
-        """Have the cache hold nothing but what was read."""
+        """Have the cache hold nothing but what was read; the kernel takes much."""
         super().setUp()
+        self.patch(self.transport, "_round_trip", lambda: inf)
         self.cold = True
         self.read: list[tuple[int, int]] = []
         self.looks: list[tuple[int, int]] = []
