@@ -13,29 +13,30 @@ from tests.real.case import RealTestCase
 from tests.real.commands import CommandFailed, need, run
 from tests.real.receivers import wait_until
 
-_SHUTDOWN: Final = 0x8004587D  # EXT4_IOC_SHUTDOWN
-_NOTHING_MORE: Final = struct.pack("I", 2)  # EXT4_GOING_FLAGS_NOLOGFLUSH
+_SHUTDOWN: Final = 0x8004587D  # EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN
+_NOTHING_MORE: Final = struct.pack("I", 2)  # without flushing the file system's log
 
 
-class ExtDisk:
-    """An ext4 file system of its own, for as long as a test.
+class OwnDisk:
+    """A file system of its own, for as long as a test.
 
     Attributes:
         folder: Where it is mounted.
     """
 
-    def __init__(self, case: RealTestCase, size: int) -> None:
+    def __init__(self, case: RealTestCase, size: int, kind: str = "ext4") -> None:
         """Mount one.
 
         Args:
             case: The test.
             size: How many bytes it has; few of them are used in the beginning.
+            kind: ``ext4`` or ``xfs``.
         """
-        need("mkfs.ext4")
+        need(f"mkfs.{kind}")
         self._image, self.folder = case.folder() / "image", case.folder()
         with self._image.open("wb") as file:
             file.truncate(size)
-        run("mkfs.ext4", "-q", self._image)
+        run(f"mkfs.{kind}", "-q", self._image)
         self._mount()
         case.addCleanup(insist, "umount", self.folder)
 

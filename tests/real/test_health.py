@@ -16,7 +16,7 @@ from tests.real.case import RealTestCase
 from tests.real.commands import run
 from tests.real.daemons import Daemon, free_port
 from tests.real.images import digest_of
-from tests.real.mounts import ExtDisk, insist, mount
+from tests.real.mounts import OwnDisk, insist, mount
 from tests.real.receivers import wait_until
 from tests.real.registries import Registry
 from tests.real.wire import Answer, connected
@@ -300,7 +300,7 @@ class StorageTests(HealthCase):
 
     def test_hangs(self) -> None:
         """A disk that hangs fails the check in time, and the registry goes on."""
-        tree = ExtDisk(self, 16 << 20).folder
+        tree = OwnDisk(self, 16 << 20).folder
         self.serve(tree, {"timeout": "200ms"})
         self.require_good()
         run("fsfreeze", "--freeze", tree)

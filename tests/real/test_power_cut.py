@@ -12,7 +12,7 @@ import time
 
 from tests.real.case import RealTestCase
 from tests.real.images import make_image, make_layer
-from tests.real.mounts import ExtDisk
+from tests.real.mounts import OwnDisk
 from tests.real.pushers import Push, Pusher, take_stock
 from tests.real.registries import Registry
 from tests.real.wire import Unexpected, connected
@@ -32,9 +32,13 @@ class PowerCutTests(RealTestCase):
         """So it is with several processes."""
         self.cut(workers=2, rounds=2)
 
-    def cut(self, workers: int, rounds: int) -> None:
+    def test_xfs(self) -> None:
+        """So it is on the other file system that a journal can be on."""
+        self.cut(workers=1, rounds=2, kind="xfs")
+
+    def cut(self, workers: int, rounds: int, kind: str = "ext4") -> None:
         """Cut the power off while images come in, as many times as that."""
-        disk = ExtDisk(self, 1 << 30)
+        disk = OwnDisk(self, 1 << 30, kind)
         registry = self.registry(disk.folder / "tree", http={"workers": workers})
         acknowledged: list[Push] = []
         deleted: list[str] = []
@@ -55,7 +59,7 @@ class PowerCutTests(RealTestCase):
         self.assertGreater(len(deleted), 0)
 
     def push_and_cut(
-        self, registry: Registry, disk: ExtDisk, deleted: list[str]
+        self, registry: Registry, disk: OwnDisk, deleted: list[str]
     ) -> list[Push]:
         """Let images come in, cut the power off, and return what was pushed."""
         shared = [make_layer({"shared": os.urandom(4096)}) for _ in range(2)]
