@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from select import POLLIN, POLLPRI, poll
 from stat import S_ISDIR, S_ISLNK
 from struct import Struct
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import ref
 
 from txregistry.storage.file_systems import is_own, is_own_above
 
@@ -34,6 +34,9 @@ from txregistry.storage.file_systems import is_own, is_own_above
 # something has happened, or that it cannot be watched, twice as many, up to the second.
 _OFTEN: Final = 8
 _MOST_OFTEN: Final = 4096
+
+# Of so many looks at one folder, or more, it is seen now and then which are gone.
+_MANY: Final = 64
 
 # So many files and folders are watched at the most; each takes the kernel about 1 KiB.
 MOST: Final = 8192
@@ -67,7 +70,7 @@ class Stillness:
         """
         self._place = place
         self._most = most
-        self._looks: dict[int, WeakSet[StillLook]] = {}
+        self._looks: dict[int, set[ref[StillLook]]] = {}
         self._own: dict[tuple[int, bool], bool] = {}
         self._notes = self._mounts = -1
         self._poll = poll()
@@ -114,8 +117,7 @@ class Stillness:
     def close(self) -> None:
         """Watch nothing any more, until there is something to watch."""
         for looks in self._looks.values():
-            for look in looks:
-                look.unsettle()
+            _unsettle(looks)
         self._looks.clear()
         self._own.clear()
         for descriptor in (self._notes, self._mounts):
@@ -140,10 +142,10 @@ class Stillness:
         """Watch a file, or a folder above it; say whether that is good for anything."""
         what = _FILE if is_last else _FOLDER
         watch = _checked(_library().inotify_add_watch(self._notes, place, what))
-        looks = self._looks.get(watch)
-        if looks is None:
-            looks = self._looks[watch] = WeakSet()
-        looks.add(look)
+        looks = self._looks.setdefault(watch, set())
+        looks.add(ref(look))
+        if len(looks) >= _MANY and len(looks).bit_count() == 1:  # now and then
+            looks -= {each for each in looks if each() is None}
         # Only now, so that nothing is changed unseen behind this.
         status = os.lstat(place)
         if S_ISLNK(status.st_mode) or S_ISDIR(status.st_mode) is is_last:
@@ -164,8 +166,8 @@ class Stillness:
                     begin += _EVENT.size + size
                     if what & _Q_OVERFLOW:
                         return False
-                    for look in () if size else looks.get(watch, ()):
-                        look.unsettle()
+                    if not size:
+                        _unsettle(looks.get(watch, ()))
                     if what & _IGNORED:  # it is gone, and its number may be another's
                         looks.pop(watch, None)
         return True
@@ -226,6 +228,13 @@ class StillLook:
     def unsettle(self) -> None:
         """Hear that something may have happened to a file."""
         self._happened = None
+
+
+def _unsettle(looks: Iterable[ref[StillLook]]) -> None:
+    for each in looks:
+        look = each()
+        if look is not None:
+            look.unsettle()
 
 
 def _along(place: bytes) -> Iterator[tuple[bytes, bool]]:

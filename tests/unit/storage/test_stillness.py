@@ -288,11 +288,12 @@ class WatchTests(StillnessCase):
         self.assertEqual(before, len(os.listdir("/proc/self/fd")))
 
     def test_forgotten(self) -> None:
-        """Looks that nobody has any more are not kept."""
-        for _ in range(5):
-            self.assertTrue(self.is_watched(self.look()))
+        """Looks that nobody has any more are not kept, or not for long."""
+        for _ in range(1000):
+            look = self.look()
+            self.stillness.watch(look)
         kept = {len(looks) for looks in self.stillness._looks.values()}
-        self.assertEqual({0}, kept)
+        self.assertLess(max(kept), 2 * stillness._MANY)
 
     def is_still_after_looks(self, look: StillLook) -> bool:
         """Say whether it is watched after it was looked at often."""
