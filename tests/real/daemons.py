@@ -114,10 +114,11 @@ class Daemon:
 
 
 def free_port() -> int:
-    """Find a TCP port of 127.0.0.1 that nothing listens on.
+    """Find a TCP port of 127.0.0.1 that nothing listens on, and keep it from others.
 
     It lies below those that the kernel gives to clients, so that no connection of
-    somebody else's takes it before a server does.
+    somebody else's takes it before a server does. As long as this process runs, nobody
+    finds it here again, whether a server listens there just then or not.
     """
     while True:
         port = random.randrange(20_000, 32_000)
@@ -126,4 +127,17 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            if _reserve(port):
+                return port
+
+
+def _reserve(port: int) -> bool:
+    """Take a port among all processes that ask here; say whether it was free."""
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0txregistry-tests-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    holder.detach()  # it is kept open until this process ends
+    return True
