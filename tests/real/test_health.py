@@ -200,7 +200,7 @@ class TCPTests(HealthCase):
         """An address that leads nowhere fails its check, and so does nobody's name."""
         nowhere = ["192.0.2.1:9", "nobody.invalid:9"]  # RFC 5737, RFC 6761
         # Not before it has started, which is when it has once answered well.
-        soon = {"timeout": "200ms", "threshold": 30, **SOON}
+        soon = {"timeout": "100ms", "threshold": 30, **SOON}
         self.serve(tcp=[{"addr": addr, **soon} for addr in nowhere])
         wait_until(lambda: list(self.wait_for(503)) == nowhere, 30)
 
