@@ -27,7 +27,7 @@ from tests.real.wire import ACCEPT_ALL, connected
 _SEED: Final = os.environ.get("TXREGISTRY_FUZZ_SEED", "2")
 _ATTEMPTS: Final = int(os.environ.get("TXREGISTRY_FUZZ_ATTEMPTS", "3000"))
 
-_AT_ONCE: Final = 12
+_AT_ONCE: Final = 24
 _UPLOADS: Final = 100
 _LARGEST_SAMPLE: Final = 100_000
 
