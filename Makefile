@@ -68,8 +68,8 @@ unit: $(VENV)/.dev ## The unit suite under coverage
 	$(BIN)/python -m coverage report
 
 .PHONY: real
-real: $(VENV)/.dev clients ## The tests with real clients, one after another
-	$(BIN)/python $(TRIAL) --reporter=timing tests.real
+real: $(VENV)/.dev clients ## The tests with real clients, some side by side
+	$(BIN)/python -m tests.real.lanes $(JOBS)
 
 .PHONY: mindeps
 mindeps: $(MIN)/.installed ## The unit suite on the lowest versions that setup.py names
