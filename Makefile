@@ -74,7 +74,7 @@ real: $(VENV)/.dev clients ## The tests with real clients, some side by side
 .PHONY: mindeps
 mindeps: $(MIN)/.installed ## The unit suite on the lowest versions that setup.py names
 	cd / && "$(CURDIR)/$(MIN)/bin/twistd" --help | grep -w txregistry
-	$(MIN)/bin/python $(TRIAL) tests.unit
+	$(MIN)/bin/python $(TRIAL) --jobs=$(JOBS) tests.unit
 
 .PHONY: clients
 clients: ## Install the clients that tests/real needs (root on Debian)
