@@ -34,6 +34,7 @@ ONE_AT_A_TIME: Final = (
     "test_buildah",
     "test_containerd",
     "test_docker",
+    "test_fastpath",
     "test_full_disk",
     "test_notifications",
     "test_podman",
