@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bench.aside import Aside
 from bench.client import Client, make_program
-from bench.machine import describe, version_of
+from bench.machine import describe, use_memory, version_of
 from bench.results import Results, read_all
 from bench.running import all_workloads, chosen, run
 from bench.servers import Fleet, Kind, debian, ours
@@ -72,6 +72,8 @@ def _run(arguments: argparse.Namespace) -> None:
         stack.callback(fleet.close)
         bench = Bench(client, fleet, aside, folder, seconds, stack)
         try:
+            if not arguments.quick:
+                use_memory()
             run(bench, kinds, workloads, rounds, results, partial(_keep, arguments))
         except KeyboardInterrupt:
             results.problems.append("the run was broken off")

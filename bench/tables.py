@@ -83,7 +83,9 @@ default logging, to a file; what is listed is the same tree for all, and nothing
 changes.
 What is pushed is random and new, and the disk is at rest before. It lies on the disk
 until the end of the run, because ext4 looks at inodes that were removed in the last
-minutes whenever a file is made; another run had better wait for five minutes.
+minutes whenever a file is made; another run had better wait for five minutes. All free
+memory is used once before, because a virtual machine may get it page by page as it is
+used first, which takes as long as writing it does.
 
 | to repeat | |
 |---|---|
