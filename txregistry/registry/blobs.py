@@ -101,6 +101,17 @@ class Blobs:
         except PathNotFound:
             raise BlobUnknown(str(blob.digest)) from None
 
+    async def content(self, blob: Blob) -> bytes:
+        """Return the whole of a small blob that was found.
+
+        Raises:
+            BlobUnknown: It went away in the meantime.
+        """
+        try:
+            return await self._driver.get_content(blob.path)
+        except PathNotFound:
+            raise BlobUnknown(str(blob.digest)) from None
+
     async def redirect_url(
         self, blob: Blob, method: str, lifetime: float
     ) -> str | None:

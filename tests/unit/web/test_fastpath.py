@@ -20,6 +20,7 @@ from tests.unit.web.witness_case import NOW, SOURCE, Sink
 from txregistry.interfaces import Exchange
 from txregistry.oci.events import Activity
 from txregistry.oci.mediatypes import OCI_MANIFEST
+from txregistry.registry.layout import blob_data
 from txregistry.testing.registry import MemoryRegistry
 from txregistry.testing.wire import Answer, Wire
 from txregistry.web import kept
@@ -112,10 +113,15 @@ class AnswerTests(FastCase):
         self.assertEqual(2, self.hits())
 
     def test_kinds(self) -> None:
-        """Manifests, what there is to say of blobs, and the base are given again."""
-        blob = f"/v2/{NAME}/blobs/{self.registry.push_blob(NAME, b'content')}"
+        """Manifests, small blobs, what there is to say of large ones, and the base."""
+        blob, large = (
+            f"/v2/{NAME}/blobs/{self.registry.push_blob(NAME, content)}"
+            for content in (b"x" * 32 * 1024, b"x" * (32 * 1024 + 1))
+        )
         digest = f"/v2/{NAME}/manifests/{self.digest}"
         for method, target in [
+            ("GET", blob),
+            ("HEAD", large),
             ("GET", digest),
             ("HEAD", digest),
             ("HEAD", MANIFEST),
@@ -128,12 +134,34 @@ class AnswerTests(FastCase):
             self.assertEqual(1, self.hits(), target)
 
     def test_not_kept(self) -> None:
-        """Refusals, lists and contents of blobs are not kept."""
-        blob = f"/v2/{NAME}/blobs/{self.registry.push_blob(NAME, b'content')}"
+        """Refusals, lists and contents of large blobs are not kept."""
+        content = b"x" * (32 * 1024 + 1)
+        blob = f"/v2/{NAME}/blobs/{self.registry.push_blob(NAME, content)}"
         for target in (blob, f"/v2/{NAME}/tags/list", f"/v2/{NAME}/manifests/none"):
             self.get(target)
             self.get(target)
         self.assertEqual(0, self.hits())
+
+    def test_mended(self) -> None:
+        """A blob that is broken is not kept, and what it is mended to is sent."""
+        digest = self.registry.push_blob(NAME, b"content")
+        target, path = f"/v2/{NAME}/blobs/{digest}", blob_data(digest)
+        for content in (b"c0ntent", b"content"):
+            self.registry.driver.put_content(path, content)
+            self.assertEqual(content, self.get(target).body)
+        self.assertEqual(0, self.hits())
+        self.assertEqual(b"content", self.get(target).body)
+        self.assertEqual(1, self.hits())
+
+    def test_blob_gone(self) -> None:
+        """A small blob that is gone, or unlinked, is not sent any more."""
+        digest = self.registry.push_blob(NAME, b"content")
+        target = f"/v2/{NAME}/blobs/{digest}"
+        for _ in range(2):
+            self.assertEqual(200, self.get(target).status)
+        other = MemoryRegistry(driver=self.registry.driver)
+        self.assertEqual(202, other.request("DELETE", target).status)
+        self.assertEqual(404, self.get(target).status)
 
     def test_moved(self) -> None:
         """A tag that was moved is noticed at once, whoever moved it."""

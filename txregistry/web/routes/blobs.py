@@ -12,7 +12,7 @@ from txregistry.oci.names import Name
 from txregistry.oci.ranges import parse_range
 from txregistry.registry.blobs import Blob, Blobs
 from txregistry.registry.repository import Registry
-from txregistry.web.answers import send_body, send_nothing
+from txregistry.web.answers import send_body, send_bytes, send_nothing
 from txregistry.web.conditions import matches, require_match
 from txregistry.web.endpoints import DELETE, PULL, Endpoint
 
@@ -20,6 +20,10 @@ from txregistry.web.endpoints import DELETE, PULL, Endpoint
 _MAX_AGE: Final = 31536000
 
 _REDIRECT_LIFETIME: Final = 20 * 60.0
+
+# Up to so many bytes are worth keeping for the next one who asks: an image's
+# configuration has some thousands, and whoever pulls the image asks for it.
+_SMALL: Final = 32 * 1024
 
 
 class BlobRoutes:
@@ -100,11 +104,28 @@ class BlobRoutes:
             send_nothing(request, 200, headers)
             request.head.set("Content-Length", str(blob.size))
         elif wanted is None:
-            await send_body(request, 200, await blobs.open(blob), headers)
+            content = await self._small(request, blobs, blob)
+            if content is None:
+                await send_body(request, 200, await blobs.open(blob), headers)
+            else:
+                request.may_last(blobs.stays(blob), content, pulled)
+                send_bytes(request, 200, content, headers)
         else:
             headers["Content-Range"] = wanted.content_range(blob.size)
             source = await blobs.open(blob, wanted.first, wanted.length)
             await send_body(request, 206, source, headers)
+
+    async def _small(self, request: Any, blobs: Blobs, blob: Blob) -> bytes | None:
+        """Return a content that may be answered with again; None: it is to be sent."""
+        if request.asked is None or blob.size > _SMALL:
+            return None
+        content = await blobs.content(blob)
+        # One that is broken may be mended, and is then not to be sent any more.
+        return (
+            content
+            if Digest.of(content, blob.digest.algorithm) == blob.digest
+            else None
+        )
 
     def _may_range(self, request: Any, blob: Blob) -> bool:
         """Say whether If-Range, if there is one, lets a range be served."""
