@@ -34,7 +34,7 @@ _SHOWN: Final = {
 }
 _VARIABLE: Final = re.compile(rb"^(Date|X-Request-Id): [^\r]*\r\n", re.M)
 _ROUNDS: Final = 150
-_AGAIN: Final = 12  # so often that the kernel is asked whether anything has happened
+_AGAIN: Final = 30  # so often that the kernel is asked whether anything has happened
 _MOVES: Final = 25
 
 

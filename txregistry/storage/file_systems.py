@@ -11,12 +11,15 @@ from typing import Final
 # is there needs no room: ext2 to ext4, and XFS.
 _KEEP_ORDER: Final = frozenset({0xEF53, 0x58465342})
 
-# Those that are one machine's own: with the two, Btrfs, F2FS and tmpfs.
-_OWN: Final = _KEEP_ORDER | {0x9123683E, 0xF2F52010, 0x01021994}
+# Those of which this machine's kernel tells whatever happens: with the two, F2FS and
+# tmpfs.
+_TELL: Final = _KEEP_ORDER | {0xF2F52010, 0x01021994}
 
-# What containers have for a root: folders there are one machine's own, too. A file in
-# one may be another when it is first written to.
-_OVERLAY: Final = 0x794C7630
+# Those that tell it of the folders above what is mounted in them. What containers have
+# for a root is an overlay: a file there may be another when it is first written to.
+# Btrfs tells nobody that a subvolume is deleted, with all that is in it; but it is told
+# that nothing is mounted there any more.
+_TELL_ABOVE: Final = _TELL | {0x794C7630, 0x9123683E}
 
 
 def keeps_order(place: str) -> bool:
@@ -25,13 +28,13 @@ def keeps_order(place: str) -> bool:
 
 
 def is_own(place: bytes) -> bool:
-    """Say whether nothing but this machine's kernel can change a file."""
-    return _kind(place) in _OWN
+    """Say whether this machine's kernel tells of whatever happens to a file."""
+    return _kind(place) in _TELL
 
 
 def is_own_above(place: bytes) -> bool:
-    """Say whether nothing but this machine's kernel can rename or remove a folder."""
-    return (kind := _kind(place)) in _OWN or kind == _OVERLAY
+    """Say whether it tells if a folder, above such a file, is renamed or removed."""
+    return _kind(place) in _TELL_ABOVE
 
 
 def _kind(place: bytes) -> int | None:

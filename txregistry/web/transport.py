@@ -8,8 +8,9 @@ file only as bytes. This one
   costs;
 - sends a range of an open file with ``sendfile``, so that no byte of it passes through
   this process. What the page cache does not hold is read in another thread first,
-  because ``sendfile`` would wait for the disk, and the reactor with it. Meanwhile TCP
-  sends no packet that is not full, else every second one would have a few bytes.
+  because ``sendfile`` would wait for the disk, and the reactor with it. While it is
+  sent TCP sends no packet that is not full, else every second one would have a few
+  bytes.
 
 ``direct`` has a port make such connections.
 """
@@ -363,7 +364,9 @@ class DirectServer(DirectMixin, tcp.Server):
     def _round_trip(self) -> float:
         """Return the shortest time to the client and back, in microseconds."""
         found = self.socket.getsockopt(IPPROTO_TCP, TCP_INFO, _INFO.size)
-        return _INFO.unpack(found)[0] if len(found) == _INFO.size else inf
+        if len(found) < _INFO.size:
+            return inf
+        return _INFO.unpack(found)[0] or inf  # gVisor fills in nothing
 
 
 class DirectUnixServer(DirectMixin, unix.Server):

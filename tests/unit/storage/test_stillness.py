@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import partial
+from mmap import mmap
 from typing import Final
 
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from txregistry.storage.file_systems import is_own, is_own_above
 from txregistry.storage.stillness import StillLook, Stillness
 
 CONTENT: Final = b"content"
-OFTEN: Final = 100
+OFTEN: Final = 300
 
 
 class StillnessCase(SynchronousTestCase):
@@ -92,6 +93,7 @@ class ChangeTests(StillnessCase):
         self.write(os.path.join(self.folder, "another"))
         os.chmod(os.path.join(self.folder, "another"), 0o600)
         os.mkdir(os.path.join(self.folder, "folder"))
+        os.rename(os.path.join(self.folder, "folder"), f"{self.root}/folder")
         before = self.looks
         self.assertTrue(look.holds())
         self.assertEqual(before, self.looks)
@@ -117,6 +119,15 @@ class ChangeTests(StillnessCase):
     def test_cut(self) -> None:
         """It gets shorter."""
         self.assert_noticed(lambda: os.truncate(self.file, 1))
+
+    def test_mapped(self) -> None:
+        """It is written to by a mapping, which is noticed when that is closed."""
+
+        def change() -> None:
+            with open(self.file, "r+b") as file, mmap(file.fileno(), 0) as mapping:
+                mapping[:1] = b"!"
+
+        self.assert_noticed(change, holds=True)
 
     def test_replaced(self) -> None:
         """Another one is renamed over it, as we do and new Go registries do."""
@@ -172,6 +183,14 @@ class ChangeTests(StillnessCase):
         self.assertEqual(before, self.looks)
         self.assertFalse(first.holds())
 
+    def test_taken_for_folder(self) -> None:
+        """It is noticed, too, if somebody has looked for something below it."""
+        look, below = self.watched(), self.look(f"{self.file}/below")
+        for _ in range(OFTEN):
+            self.assertFalse(below.holds())
+        self.write(self.file, b"longer than that")
+        self.assertFalse(look.holds())
+
     def test_busy(self) -> None:
         """What changes again and again is watched ever less often."""
         look, times = self.look(), []
@@ -197,13 +216,20 @@ class ChangeTests(StillnessCase):
         self.assertTrue(self.is_watched(look))
 
     def test_mounts(self) -> None:
-        """When something is mounted, all are looked at again."""
+        """When something is mounted, all are looked at again.
+
+        But the kernel is not to begin anew, for which it would have to wait.
+        """
         look = self.watched()
         mounts = self.stillness._mounts
         self.stillness.hear([(mounts, 10)])
         before = self.looks
         self.assertTrue(look.holds())
         self.assertEqual(before + 1, self.looks)
+        self.assertEqual(mounts, self.stillness._mounts)  # -1 if it had been closed
+        self.assertTrue(self.is_watched(look))
+        os.unlink(self.file)
+        self.assertFalse(look.holds())
 
     def test_closed(self) -> None:
         """Nothing is watched any more when it is closed; looks go on."""
@@ -232,6 +258,17 @@ class WatchTests(StillnessCase):
             self.assertFalse(look.holds())
         self.assertFalse(look.is_still)
 
+    def test_failing(self) -> None:
+        """A look that fails has not seen anything that could be still."""
+
+        def fail() -> bool:
+            raise MemoryError
+
+        look = self.stillness.look([self.file], fail)
+        for _ in range(OFTEN):
+            with self.assertRaises(MemoryError):
+                look.holds()
+
     def test_folder(self) -> None:
         """A folder where a file should be is not."""
         look = self.stillness.look([self.folder], lambda: True)
@@ -252,6 +289,12 @@ class WatchTests(StillnessCase):
             self.assertFalse(self.is_still_after_looks(look), name)
             self.patch(stillness, name, lambda _: True)
 
+    def test_of_others(self) -> None:
+        """Of a file that other machines may change, no folder is watched either."""
+        self.patch(stillness, "is_own", lambda _: False)
+        self.assertFalse(self.is_still_after_looks(self.look()))
+        self.assertEqual({}, self.stillness._looks)
+
     def test_too_many(self) -> None:
         """Beyond so many it begins anew; what was watched is looked at again."""
         made = self.make_stillness(most=1)
@@ -263,8 +306,17 @@ class WatchTests(StillnessCase):
         self.assertFalse(first.holds())
         self.assertFalse(second.holds())
 
+    def test_share(self) -> None:
+        """So it is beyond a part of what the kernel allows a user's processes."""
+        allowed = os.path.join(self.root, "allowed")
+        self.write(allowed, b"8\n")
+        self.patch(stillness, "_ALLOWED", allowed)
+        first, second = self.watched(), self.look()
+        self.assertTrue(self.is_watched(second))
+        self.assertFalse(first.is_still)
+
     def test_no_more(self) -> None:
-        """Where the kernel takes no more it is looked at, as ever."""
+        """Where the kernel takes no more it is looked at, as ever; nothing is left."""
 
         def refuse(*_: object) -> int:
             return -1
@@ -274,8 +326,10 @@ class WatchTests(StillnessCase):
             real = getattr(library, name)
             setattr(library, name, refuse)
             self.addCleanup(setattr, library, name, real)
-            made = self.make_stillness()
+            made, before = self.make_stillness(), len(os.listdir("/proc/self/fd"))
             self.assertFalse(self.is_still_after_looks(self.look(made=made)), name)
+            made.close()
+            self.assertEqual(before, len(os.listdir("/proc/self/fd")), name)
             setattr(library, name, real)
 
     def test_descriptors(self) -> None:

@@ -288,6 +288,11 @@ class FileTests(TransportCase):
         self.assertLess(found, 1_000_000)
         self.patch(module, "_INFO", Struct("400xI"))  # as where it does not say it
         self.assertEqual(inf, self.transport._round_trip())
+        for said in (b"\0" * 256, b"\0" * 104):  # as where it says nothing of it
+            with patch.object(self.transport, "socket") as asked:
+                asked.getsockopt = lambda *its, said=said: said[: its[-1]]
+                self.patch(module, "_INFO", Struct("148xI"))
+                self.assertEqual(inf, self.transport._round_trip())
 
     def test_one_at_a_time(self) -> None:
         """A second file while one is sent is a mistake."""
