@@ -23,9 +23,9 @@ CONFIG ?=
 # What the tests in tests/real need, as commands and as Debian names them.
 CLIENTS := dockerd docker skopeo podman buildah containerd ctr docker-registry \
 	curl openssl /usr/sbin/slapd ldapadd prometheus promtool goaccess jq \
-	/sbin/mkfs.xfs
+	/sbin/mkfs.xfs /sbin/mkfs.btrfs
 PACKAGES := docker.io skopeo podman buildah containerd docker-registry \
-	curl openssl slapd ldap-utils prometheus goaccess jq xfsprogs
+	curl openssl slapd ldap-utils prometheus goaccess jq xfsprogs btrfs-progs
 
 # Compat mode puts the checkout on the path, which is where twistd looks for plugins;
 # the default editable mode hides twisted/plugins from it.

@@ -40,6 +40,7 @@ ONE_AT_A_TIME: Final = (
     "test_podman",
     "test_power_cut",
     "test_shared_tree",
+    "test_stillness",
     "test_tls",
 )
 """Of these, only one runs at a time: they start container engines, or mount something.
