@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Final
-from unittest import SkipTest
 
 from tests.real.case import RealTestCase
 from tests.real.commands import need, run
@@ -36,8 +34,7 @@ class StillnessTests(RealTestCase):
 
     def test_subvolume_deleted(self) -> None:
         """A subvolume of Btrfs is deleted with all that is in it."""
-        if shutil.which("btrfs") is None:
-            raise SkipTest("not installed: btrfs")
+        need("btrfs", "mkfs.btrfs")
         image, folder = self.folder() / "image", self.folder()
         with image.open("wb") as file:
             file.truncate(_SIZE)
