@@ -26,7 +26,6 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from txregistry.oci.errors import BadRequest, RegistryError
@@ -34,7 +33,7 @@ from txregistry.streams import IThreadSink
 from txregistry.web.answers import log_refusal, raw_answer
 from txregistry.web.body import RequestBody
 from txregistry.web.chunks import ChunkFraming
-from txregistry.web.deadlines import TICK, Deadlines
+from txregistry.web.deadlines import Deadlines
 from txregistry.web.decoding import BodyDecoder, LengthFraming, MalformedBody
 from txregistry.web.fastpath import LONG, UNREAD
 from txregistry.web.framing import (
@@ -49,6 +48,7 @@ from txregistry.web.framing import (
 from txregistry.web.head import Head
 from txregistry.web.headerblock import Asked
 from txregistry.web.held import HeldRequest
+from txregistry.web.lean_channel import LeanChannel
 from txregistry.web.limits import Limits
 from txregistry.web.request import LocalAddress
 from txregistry.web.tls_connection import Identified
@@ -78,64 +78,28 @@ TLS_HANDSHAKE: Final = b"\x16"
 
 
 @implementer(IHalfCloseableProtocol)
-class RegistryChannel(HTTPChannel):
+class RegistryChannel(LeanChannel):
     """One connection of a client."""
 
-    # All that is set with each connection: a dict would take three times as much.
-    __slots__ = (
-        "MAX_LENGTH",
-        "_HTTPChannel__first_line",
-        "_HTTPChannel__header",
+    __slots__ = (  # see ``LeanChannel``
         "_address",
         "_answered",
         "_asked",
-        "_buffer",
-        "_busyReceiving",
         "_busy_at",
         "_client_address",
-        "_clock",
-        "_command",
-        "_dataBuffer",
         "_deadline",
-        "_deadlines",
         "_due",
         "_gone",
-        "_handlingRequest",
         "_heard_all",
         "_held",
         "_limits",
         "_linger",
         "_lingered",
-        "_look_at",
-        "_networkProducer",
-        "_path",
-        "_quiet_until",
-        "_receivedHeaderCount",
-        "_receivedHeaderSize",
         "_refused",
-        "_requestProducer",
-        "_requestProducerStreaming",
-        "_savedTimeOut",
         "_secure",
         "_stall",
-        "_transferDecoder",
         "_unsent_before",
-        "_version",
-        "_waitingForTransport",
         "born",
-        "connected",
-        "factory",
-        "length",
-        "line_mode",
-        "maxHeaders",
-        "paused",
-        "persistent",
-        "requestFactory",
-        "requests",
-        "site",
-        "timeOut",
-        "totalHeadersSize",
-        "transport",
     )
 
     transport: Any
@@ -147,15 +111,12 @@ class RegistryChannel(HTTPChannel):
         self, clock: IReactorTime, limits: Limits, deadlines: Deadlines
     ) -> None:
         """Take where time is from, the limits, and what tells when time is up."""
-        super().__init__()
-        self._begin_as_twisted()
-        self._clock = clock
+        super().__init__(clock, deadlines)
         self._limits = limits
-        self._deadlines = deadlines
         self.totalHeadersSize = limits.header_size
         self.MAX_LENGTH = limits.header_size
         self.maxHeaders = limits.header_count
-        self.timeOut = limits.idle_timeout  # type: ignore[assignment]  # or a float
+        self.timeOut = limits.idle_timeout
         self.born = 0
         self._due = False
         self._refused = False
@@ -172,72 +133,13 @@ class RegistryChannel(HTTPChannel):
         self._address: str | None = None
         self._client_address: Any = None
         self._secure: bool | None = None
-        self._quiet_until = 0.0
-        self._look_at = inf  # when it is looked at next, if ever
         self._busy_at = -inf  # when a fast answer was given, if ever
-
-    def _begin_as_twisted(self) -> None:
-        """Set what Twisted has in the class, where a slot hides it."""
-        self.connected = 0
-        self.transport = self.factory = None
-        self.line_mode, self._buffer = 1, b""
-        self.paused = self._busyReceiving = self._waitingForTransport = False
-        self.length, self.persistent = 0, 1
-        self._receivedHeaderCount = self._receivedHeaderSize = 0
-        self._HTTPChannel__first_line, self._HTTPChannel__header = 1, b""
-        self._requestProducer = self._requestProducerStreaming = None
-        self._savedTimeOut = None
 
     def callLater(
         self, delay: float, call: Callable[..., object], *arguments: object
     ) -> IDelayedCall:
         """See IReactorTime."""
         return self._clock.callLater(delay, call, *arguments)
-
-    def setTimeout(  # noqa: N802 - Twisted's
-        self, period: float | None
-    ) -> float | None:
-        """Let something happen within so many seconds; see TimeoutMixin.
-
-        With each request this is called some times, so it only notes until when; when
-        the time has come it is found out whether that was put off.
-
-        Args:
-            period: The seconds; None: that may take as long as it will.
-
-        Returns:
-            What it was before.
-        """
-        before, self.timeOut = self.timeOut, period  # type: ignore[assignment]
-        if period is not None:
-            until = self._quiet_until = self._clock.seconds() + period
-            if until < self._look_at:
-                self._forget_deadline()
-                self._look_again(until)
-        return before
-
-    def resetTimeout(self) -> None:  # noqa: N802 - Twisted's
-        """Begin to wait anew; see TimeoutMixin."""
-        self.setTimeout(self.timeOut)
-
-    def time_has_come(self) -> None:
-        """See Waiter."""
-        self._look_at = inf
-        if self.timeOut is None:
-            return
-        if self._quiet_until - self._clock.seconds() > TICK:
-            self._look_again(self._quiet_until)
-        else:
-            self.timeoutConnection()
-
-    def _look_again(self, when: float) -> None:
-        self._look_at = when
-        self._deadlines.add(when, self)
-
-    def _forget_deadline(self) -> None:
-        if self._look_at < inf:
-            self._deadlines.remove(self._look_at, self)
-            self._look_at = inf
 
     # Headers
 
