@@ -27,12 +27,12 @@ def keeps_order(place: str) -> bool:
     return _kind(os.fsencode(place)) in _KEEP_ORDER
 
 
-def is_own(place: bytes) -> bool:
+def tells_of_file(place: bytes) -> bool:
     """Say whether this machine's kernel tells of whatever happens to a file."""
     return _kind(place) in _TELL
 
 
-def is_own_above(place: bytes) -> bool:
+def tells_of_folder(place: bytes) -> bool:
     """Say whether it tells if a folder, above such a file, is renamed or removed."""
     return _kind(place) in _TELL_ABOVE
 

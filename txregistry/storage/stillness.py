@@ -31,7 +31,7 @@ from struct import Struct
 from typing import Any, Final
 from weakref import ref
 
-from txregistry.storage.file_systems import is_own, is_own_above
+from txregistry.storage.file_systems import tells_of_file, tells_of_folder
 
 # After so many looks at the same it is worth while to have it watched, which costs some
 # 20 of them; each time that something has happened, or that it cannot be watched, twice
@@ -87,7 +87,7 @@ class Stillness:
         self._looks: dict[int, set[ref[StillLook]]] = {}
         self._watched: set[ref[StillLook]] = set()  # whoever may be in them
         self._names: set[bytes] = set()  # of all folders and files on the way to any
-        self._own: dict[tuple[int, bool], bool] = {}
+        self._tells: dict[tuple[int, bool], bool] = {}
         self._notes = self._mounts = -1
         self._poll = poll()
 
@@ -136,7 +136,7 @@ class Stillness:
             # What cannot be told is told to all. They go on to be watched: to end that
             # takes the kernel more than 10 ms, and where containers come and go there
             # is something mounted again and again.
-            self._own.clear()
+            self._tells.clear()
             self._unsettle_all()
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class Stillness:
         self._unsettle_all()
         self._looks.clear()
         self._names.clear()
-        self._own.clear()
+        self._tells.clear()
         for descriptor in (self._notes, self._mounts):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -189,9 +189,9 @@ class Stillness:
         if S_ISLNK(status.st_mode) or S_ISDIR(status.st_mode) is is_last:
             return False
         key = status.st_dev, is_last
-        if key not in self._own:
-            self._own[key] = (is_own if is_last else is_own_above)(place)
-        return self._own[key]
+        if key not in self._tells:
+            self._tells[key] = (tells_of_file if is_last else tells_of_folder)(place)
+        return self._tells[key]
 
     def _read(self) -> bool:
         """Tell looks of what is noted; say whether that was all."""

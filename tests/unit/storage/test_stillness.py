@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.unit.storage.places import new_place
 from txregistry.storage import stillness
 from txregistry.storage.disk import has_size
-from txregistry.storage.file_systems import is_own, is_own_above
+from txregistry.storage.file_systems import tells_of_file, tells_of_folder
 from txregistry.storage.stillness import StillLook, Stillness
 
 CONTENT: Final = b"content"
@@ -27,8 +27,8 @@ class StillnessCase(SynchronousTestCase):
     """A file some folders deep, and looks at it that are counted."""
 
     def setUp(self) -> None:
-        """Make the file; whatever file system the tests run on counts as its own."""
-        for name in ("is_own", "is_own_above"):
+        """Make the file; the kernel tells all of whatever file system it is on."""
+        for name in ("tells_of_file", "tells_of_folder"):
             self.patch(stillness, name, lambda _: True)
         self.root = os.path.realpath(new_place(self))
         self.folder = os.path.join(self.root, "a", "b")
@@ -282,7 +282,7 @@ class WatchTests(StillnessCase):
 
     def test_others(self) -> None:
         """Nor is what other machines may change, or what lies below it."""
-        for name in ("is_own", "is_own_above"):
+        for name in ("tells_of_file", "tells_of_folder"):
             self.patch(stillness, name, lambda _: False)
             made = self.make_stillness()
             look = self.look(made=made)
@@ -291,7 +291,7 @@ class WatchTests(StillnessCase):
 
     def test_of_others(self) -> None:
         """Of a file that other machines may change, no folder is watched either."""
-        self.patch(stillness, "is_own", lambda _: False)
+        self.patch(stillness, "tells_of_file", lambda _: False)
         self.assertFalse(self.is_still_after_looks(self.look()))
         self.assertEqual({}, self.stillness._looks)
 
@@ -356,14 +356,14 @@ class WatchTests(StillnessCase):
         return look.is_still
 
 
-class OwnTests(SynchronousTestCase):
-    """Which file systems are one machine's own."""
+class KindTests(SynchronousTestCase):
+    """Of which file systems the kernel tells all."""
 
     def test_proc(self) -> None:
         """What is no disk is not known; a file that is not there neither."""
         for place in (b"/proc/self/mounts", b"/nowhere/at/all"):
-            self.assertFalse(is_own(place), place)
-            self.assertFalse(is_own_above(place), place)
+            self.assertFalse(tells_of_file(place), place)
+            self.assertFalse(tells_of_folder(place), place)
 
 
 class AnyChangeTests(StillnessCase):
