@@ -58,6 +58,10 @@ class Digest:
         """Compute a content's digest."""
         return cls(algorithm, _HASHES[algorithm](content).hexdigest())
 
+    def is_of(self, content: bytes) -> bool:
+        """Say whether it is a content's."""
+        return Digest.of(content, self.algorithm) == self
+
     def __str__(self) -> str:
         """Return ``<algorithm>:<encoded>``."""
         return f"{self.algorithm}:{self.encoded}"

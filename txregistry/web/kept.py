@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 
 from txregistry.interfaces import Exchange, Hit
 from txregistry.oci.access import Access
+from txregistry.oci.digest import Digest
 from txregistry.oci.eventforms import EventForm
 from txregistry.oci.events import Activity
 from txregistry.web.exchanges import masked
@@ -43,11 +44,14 @@ class Lasting:
         holds: Says, quickly, whether it would give the same answer now.
         content: The body.
         activity: What is done by asking; None: nothing that anybody is told of.
+        digest: The body's. One of which it is not is broken, and may be mended where it
+            lies: it is not kept. None: nothing says what it should be.
     """
 
     holds: Callable[[], bool]
     content: bytes
     activity: Activity | None = None
+    digest: Digest | None = None
 
 
 @define(eq=False)
@@ -171,6 +175,8 @@ class Kept:
         """
         pieces = _pieces(head)
         if pieces is None or len(lasting.content) > LARGEST:
+            return
+        if lasting.digest is not None and not lasting.digest.is_of(lasting.content):
             return
         if asked.key[0] == b"GET":
             pieces = (*pieces[:2], pieces[2] + lasting.content)

@@ -25,6 +25,7 @@ from zope.interface import implementer
 from txregistry.current import request_id
 from txregistry.interfaces import Identity, IRequestSpan, Tell, tell_nobody
 from txregistry.oci.access import Access
+from txregistry.oci.digest import Digest
 from txregistry.oci.errors import BadRequest
 from txregistry.oci.events import Activity
 from txregistry.web.answerhead import AnswerHead
@@ -270,6 +271,7 @@ class RegistryRequest:
         holds: Callable[[], bool] | None,
         content: bytes,
         activity: Activity | None = None,
+        digest: Digest | None = None,
     ) -> None:
         """Note that the answer would be the same again; see ``fastpath.Lasting``.
 
@@ -277,9 +279,10 @@ class RegistryRequest:
             holds: Says whether it would; None: nobody can say that quickly.
             content: The answer's body.
             activity: What was done; None: nothing that anybody is told of.
+            digest: The body's, which it is checked to have; None: it has none.
         """
         if self.asked is not None and holds is not None:
-            self.lasting = Lasting(holds, content, activity)
+            self.lasting = Lasting(holds, content, activity, digest)
 
     def write(self, data: bytes) -> None:
         """Write a part of the answer; with the first one goes the head."""

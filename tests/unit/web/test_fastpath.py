@@ -153,6 +153,21 @@ class AnswerTests(FastCase):
         self.assertEqual(b"content", self.get(target).body)
         self.assertEqual(1, self.hits())
 
+    def test_manifest_mended(self) -> None:
+        """So it is with a manifest, also where another one lies in its place."""
+        path = blob_data(self.digest)
+        good = self.get().body
+        # Another process, which has kept nothing yet.
+        other = MemoryRegistry(driver=self.registry.driver, is_fast=True)
+        assert other.fast is not None
+        wire = other.connect()
+        for content in (good + b"\n", good):
+            self.registry.driver.put_content(path, content)
+            self.assertEqual(content, wire.request("GET", MANIFEST, ACCEPT).body)
+        self.assertEqual(0, other.fast.lookups.take()[0])
+        self.assertEqual(good, wire.request("GET", MANIFEST, ACCEPT).body)
+        self.assertEqual(1, other.fast.lookups.take()[0])
+
     def test_blob_gone(self) -> None:
         """A small blob that is gone, or unlinked, is not sent any more."""
         digest = self.registry.push_blob(NAME, b"content")

@@ -103,29 +103,16 @@ class BlobRoutes:
             request.may_last(blobs.stays(blob), b"", pulled)
             send_nothing(request, 200, headers)
             request.head.set("Content-Length", str(blob.size))
-        elif wanted is None:
-            content = await self._small(request, blobs, blob)
-            if content is None:
-                await send_body(request, 200, await blobs.open(blob), headers)
-            else:
-                request.may_last(blobs.stays(blob), content, pulled)
-                send_bytes(request, 200, content, headers)
-        else:
+        elif wanted is not None:
             headers["Content-Range"] = wanted.content_range(blob.size)
             source = await blobs.open(blob, wanted.first, wanted.length)
             await send_body(request, 206, source, headers)
-
-    async def _small(self, request: Any, blobs: Blobs, blob: Blob) -> bytes | None:
-        """Return a content that may be answered with again; None: it is to be sent."""
-        if request.asked is None or blob.size > _SMALL:
-            return None
-        content = await blobs.content(blob)
-        # One that is broken may be mended, and is then not to be sent any more.
-        return (
-            content
-            if Digest.of(content, blob.digest.algorithm) == blob.digest
-            else None
-        )
+        elif request.asked is not None and blob.size <= _SMALL:
+            content = await blobs.content(blob)
+            request.may_last(blobs.stays(blob), content, pulled, blob.digest)
+            send_bytes(request, 200, content, headers)
+        else:
+            await send_body(request, 200, await blobs.open(blob), headers)
 
     def _may_range(self, request: Any, blob: Blob) -> bool:
         """Say whether If-Range, if there is one, lets a range be served."""

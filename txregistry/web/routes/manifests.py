@@ -81,7 +81,7 @@ class ManifestRoutes:
             pulled = manifest_activity("pull", name, manifest, digest, tag)
             if asked in (tag, digest):
                 holds = manifests.stays(digest, tag)
-                request.may_last(holds, manifest.content, pulled)
+                request.may_last(holds, manifest.content, pulled, digest)
             await request.tell([pulled])
             send_bytes(request, 200, manifest.content, headers)
 
